@@ -1,0 +1,95 @@
+# Everything that CI and the README do. `make` alone lists it. Tools are installed into .tools/ by scripts/, pinned.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+BINARY := $(TARGET_DIR)/debug/dinggate
+TOOLS := .tools/venv/bin
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: rust-tools ## start the gateway with a simulated DingTalk; Ctrl-C stops it
+	cargo run --locked -- sandbox
+
+.PHONY: build
+build: rust-tools ## build the debug binary, sandbox included
+	cargo build --locked
+
+.PHONY: test
+test: rust-tools ## run all Rust tests
+	cargo test --workspace --locked
+
+.PHONY: fmt
+fmt: rust-tools python-tools ## format the Rust code and the protos
+	cargo fmt --all
+	$(TOOLS)/buf format --write
+
+.PHONY: fmt-check
+fmt-check: rust-tools
+	cargo fmt --all --check
+
+.PHONY: lint
+lint: fmt-check ## rustfmt and clippy, with and without the sandbox; a warning is an error
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	cargo clippy --package dinggate --no-default-features --locked -- --deny warnings
+
+.PHONY: doc
+doc: rust-tools ## build the Rust documentation; a warning is an error
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --locked
+
+.PHONY: deny
+deny: rust-tools ## check licences, banned and duplicate crates, and where crates come from
+	scripts/install_cargo_deny.sh
+	.tools/cargo/bin/cargo-deny --locked check bans licenses sources
+
+# Not part of CI: it clones the advisory database, so it needs the open internet, and a new advisory must not turn an
+# unchanged commit red. Run it before a release and now and then.
+.PHONY: advisories
+advisories: rust-tools ## check the crates against the RustSec advisories (needs the internet)
+	scripts/install_cargo_deny.sh
+	.tools/cargo/bin/cargo-deny --locked check advisories
+
+.PHONY: proto
+proto: python-tools ## lint the protos, check their format, and that they do not break main
+	$(TOOLS)/buf lint
+	$(TOOLS)/buf format --diff --exit-code
+	scripts/test_check_proto_breaking.sh
+	scripts/check_proto_breaking.sh
+
+.PHONY: chart
+chart: build ## check the Helm chart with Helm 3 and 4, Kubernetes schemas and the built binary
+	scripts/install_helm.sh
+	$(TOOLS)/python scripts/check_chart.py --binary $(BINARY)
+
+.PHONY: image-lint
+image-lint: python-tools ## lint the Dockerfile
+	$(TOOLS)/hadolint Dockerfile
+
+.PHONY: image
+image: ## build the image offline on stand-in bases and check it (root on Debian, some minutes)
+	scripts/check_image.sh
+
+.PHONY: smoke
+smoke: build python-tools ## run the sandbox as a process and call it with an independent Python client
+	$(TOOLS)/python tests/smoke/run.py $(BINARY)
+
+.PHONY: ci
+ci: ## everything that CI runs
+	.ci/run
+
+.PHONY: clean
+clean: ## remove what was built and the installed tools
+	cargo clean
+	rm -rf .tools
+
+.PHONY: python-tools
+python-tools:
+	@scripts/install_python_tools.sh
+
+.PHONY: rust-tools
+rust-tools:
+	@command -v cargo >/dev/null || { echo "needs Rust 1.89 or newer with cargo, rustfmt and clippy: see rustup.rs" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "needs a C compiler; on Debian: apt-get install gcc libc6-dev" >&2; exit 1; }

@@ -1,0 +1,70 @@
+"""Starts `dinggate sandbox` as a process on free ports, runs the smoke client against it and stops it with Ctrl-C's signal.
+
+    python run.py target/debug/dinggate
+"""
+
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+CLIENT = Path(__file__).with_name("smoke.py")
+CLIENT_SECONDS = 60
+STOP_SECONDS = 30
+
+
+def free_addresses(count):
+    """Addresses nobody listens on; held open together, so that they differ."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    addresses = [f"127.0.0.1:{held.getsockname()[1]}" for held in sockets]
+    for held in sockets:
+        held.close()
+    return addresses
+
+
+def run_client(gateway, target):
+    """Runs the client to its end and returns its exit code, or what became of it."""
+    client = subprocess.Popen([sys.executable, CLIENT, target])
+    try:
+        return client.wait(timeout=CLIENT_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"still running after {CLIENT_SECONDS} s (the gateway's exit code: {gateway.poll()})"
+    finally:
+        client.kill()
+        client.wait()
+
+
+def stop(gateway):
+    """Sends SIGINT and returns the exit code."""
+    gateway.send_signal(signal.SIGINT)
+    try:
+        return gateway.wait(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        gateway.kill()
+        gateway.wait()
+        return f"none within {STOP_SECONDS} s"
+
+
+def main(binary):
+    grpc, http, dingtalk = free_addresses(3)
+    command = [binary, "sandbox", "--grpc-addr", grpc, "--http-addr", http, "--dingtalk-addr", dingtalk]
+    print("+", *command, flush=True)
+    with tempfile.TemporaryFile() as output:
+        gateway = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            client_code = run_client(gateway, grpc)
+        finally:
+            exit_code = stop(gateway)
+        print(f"sandbox after SIGINT: exit code {exit_code}")
+        if client_code == 0 and exit_code == 0:
+            return 0
+        output.seek(0)
+        print("--- what the sandbox printed", output.read().decode(errors="replace"), sep="\n")
+        print(f"FAILED: client {client_code}, sandbox {exit_code}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
