@@ -1,1 +1,2 @@
-//! The gateway.
+//! dinggate.
+pub mod dingtalk;

@@ -1,0 +1,294 @@
+//! [`Client::call`]: the only place where token, attempt and retry meet.
+
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use ::http::HeaderValue;
+use bytes::Bytes;
+use bytesize::ByteSize;
+use serde::Deserialize;
+use tokio::{sync::oneshot, time::Instant};
+use tracing::{Instrument, Span, debug, field, info_span, warn};
+
+use super::{
+    app::App,
+    endpoint::{Auth, Endpoint, Generation, Params, Repeat, Spec},
+    error::Error,
+    generation,
+    http::{Http, Request},
+    retry::{self, Retry},
+    token::{Token, TokenConfig, Tokens},
+    token_endpoint::UpstreamTokens,
+};
+
+/// `[dingtalk]` of the configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DingtalkConfig {
+    /// To have a connection, TLS included.
+    #[serde(with = "humantime_serde")]
+    pub connect_timeout: Duration,
+    /// For one attempt, from the first byte out to the last byte in.
+    #[serde(with = "humantime_serde")]
+    pub request_timeout: Duration,
+    /// How long an idle connection is kept.
+    #[serde(with = "humantime_serde")]
+    pub pool_idle_timeout: Duration,
+    /// Idle connections kept per host.
+    pub pool_max_idle: usize,
+    /// A longer answer is refused.
+    pub max_response_size: ByteSize,
+}
+
+/// What one RPC gives to the upstream calls it makes. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+    /// What the RPC has cost so far.
+    pub stats: Arc<Stats>,
+}
+
+/// The cost and provenance of one RPC.
+#[derive(Debug, Default)]
+pub struct Stats {
+    upstream_calls: AtomicU32,
+    request_id: Mutex<Option<String>>,
+}
+
+impl Stats {
+    /// Metered upstream calls, replays included, token fetches not: those are free.
+    pub fn upstream_calls(&self) -> u32 {
+        self.upstream_calls.load(Ordering::Relaxed)
+    }
+
+    /// DingTalk's id of the last request.
+    pub fn request_id(&self) -> Option<String> {
+        self.request_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn answered(&self, request_id: Option<String>) {
+        if request_id.is_some() {
+            *self.request_id.lock().unwrap_or_else(PoisonError::into_inner) = request_id;
+        }
+    }
+}
+
+/// A client of DingTalk for all apps. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    transport: Transport,
+    tokens: Tokens<UpstreamTokens>,
+}
+
+impl Client {
+    /// Sets up the connection pool; connects to nothing yet.
+    pub fn new(config: &DingtalkConfig, token: &TokenConfig) -> Result<Self, String> {
+        let transport = Transport { http: Http::new(config)?, request_timeout: config.request_timeout };
+        let tokens = Tokens::new(UpstreamTokens(transport.clone()), token.clone());
+        Ok(Self { transport, tokens })
+    }
+
+    /// Carries out one operation for an app.
+    pub async fn call<E: Endpoint>(
+        &self,
+        context: &Context,
+        app: &App,
+        endpoint: &E,
+    ) -> Result<E::Reply, Error> {
+        let body = self.send(context, Outgoing::new(app, endpoint)?).await?;
+        generation::reply(&body)
+    }
+
+    /// Fetches a token if none is held: what `check --online` does.
+    pub async fn check_token(&self, app: &App, deadline: Instant) -> Result<(), Error> {
+        self.tokens.get(app, deadline).await.map(drop)
+    }
+
+    /// The policy of a call, on one screen.
+    async fn send(&self, context: &Context, outgoing: Outgoing) -> Result<Bytes, Error> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let token = self.tokens.get(&outgoing.app, context.deadline).await?;
+            let error = match self.attempt(context, &outgoing, &token, attempt).await {
+                Ok(body) => return Ok(body),
+                Err(error) => error,
+            };
+            match retry::decide(attempt, &error) {
+                Retry::Never => return Err(error),
+                Retry::WithFreshToken => self.tokens.discard(&outgoing.app, &token).await,
+            }
+        }
+    }
+
+    /// One attempt. A write that is on its way is followed to its end even when its caller leaves: dropping it
+    /// would not undo it, only hide how it ended.
+    async fn attempt(
+        &self,
+        context: &Context,
+        outgoing: &Outgoing,
+        token: &Token,
+        attempt: u32,
+    ) -> Result<Bytes, Error> {
+        context.stats.upstream_calls.fetch_add(1, Ordering::Relaxed);
+        let deadline = context.deadline;
+        let answered = if outgoing.spec.repeat == Repeat::Read {
+            self.transport.attempt(outgoing, Some(token), attempt, deadline).await
+        } else {
+            let (transport, outgoing, token) = (self.transport.clone(), outgoing.clone(), token.clone());
+            see_through(outgoing.spec, async move {
+                transport.attempt(&outgoing, Some(&token), attempt, deadline).await
+            })
+            .await
+        };
+        let request_id = match &answered {
+            Ok((_, request_id)) => request_id.clone(),
+            Err(error) => error.api().and_then(|api| api.request_id.clone()),
+        };
+        context.stats.answered(request_id);
+        answered.map(|(body, _)| body)
+    }
+}
+
+/// Runs a write in a task of its own and says how it ended if nobody is left to hear it.
+async fn see_through<T: Send + 'static>(
+    spec: &'static Spec,
+    write: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    let (done, outcome) = oneshot::channel();
+    let task = async move {
+        if let Err(Err(unheard)) = done.send(write.await) {
+            warn!(operation = spec.id, error = %unheard, "a write failed after its caller left");
+        }
+    };
+    tokio::spawn(task.in_current_span());
+    outcome.await.unwrap_or_else(|_| Err(Error::Lost("the task of the write stopped".to_owned())))
+}
+
+/// A request with its parameters encoded, once for all its attempts.
+#[derive(Debug, Clone)]
+pub(super) struct Outgoing {
+    app: App,
+    spec: &'static Spec,
+    path: Cow<'static, str>,
+    query: Option<String>,
+    body: Option<Bytes>,
+}
+
+impl Outgoing {
+    pub(super) fn new<E: Endpoint>(app: &App, endpoint: &E) -> Result<Self, Error> {
+        let wrong = |error: &dyn std::error::Error| Error::Request(error.to_string());
+        let (mut query, mut body) = (None, None);
+        match E::SPEC.params {
+            Params::Body => body = Some(serde_json::to_vec(endpoint).map_err(|e| wrong(&e))?.into()),
+            Params::Query => query = Some(serde_urlencoded::to_string(endpoint).map_err(|e| wrong(&e))?),
+            Params::Path => {}
+        }
+        Ok(Self { app: app.clone(), spec: E::SPEC, path: endpoint.path(), query, body })
+    }
+
+    /// The token goes into a header or into the query, by generation.
+    fn assemble(&self, token: Option<&Token>) -> Result<Request, Error> {
+        let spec = self.spec;
+        debug_assert_eq!(token.is_some(), spec.auth == Auth::Token);
+        let mut url = self.app.base(spec.generation).clone();
+        url.set_path(&self.path);
+        url.set_query(self.query.as_deref());
+        let mut token_header = None;
+        match (token, spec.generation) {
+            (Some(token), Generation::Legacy) => {
+                url.query_pairs_mut().append_pair("access_token", token.expose());
+            }
+            (Some(token), Generation::New) => {
+                let mut value = HeaderValue::from_str(token.expose())
+                    .map_err(|_| Error::Request("the token does not fit a header".to_owned()))?;
+                value.set_sensitive(true);
+                token_header = Some(value);
+            }
+            (None, _) => {}
+        }
+        Ok(Request { method: spec.method.clone(), url, token_header, body: self.body.clone() })
+    }
+}
+
+/// One attempt, seen by telemetry.
+#[derive(Debug, Clone)]
+pub(super) struct Transport {
+    http: Http,
+    request_timeout: Duration,
+}
+
+impl Transport {
+    pub(super) fn request_timeout(&self) -> Duration {
+        self.request_timeout
+    }
+
+    /// Sends the request once. Returns the body of a success, and DingTalk's id of the request.
+    pub(super) async fn attempt(
+        &self,
+        outgoing: &Outgoing,
+        token: Option<&Token>,
+        attempt: u32,
+        deadline: Instant,
+    ) -> Result<(Bytes, Option<String>), Error> {
+        let Outgoing { app, spec, .. } = outgoing;
+        let base = app.base(spec.generation);
+        let span = info_span!(
+            "dingtalk",
+            otel.name = format!("dingtalk {}", spec.id),
+            otel.kind = "client",
+            otel.status_code = field::Empty,
+            http.request.method = spec.method.as_str(),
+            http.response.status_code = field::Empty,
+            server.address = base.host_str(),
+            server.port = base.port_or_known_default(),
+            url.template = spec.path,
+            error.type = field::Empty,
+            dingtalk.operation = spec.id,
+            dingtalk.request_id = field::Empty,
+            dingtalk.code = field::Empty,
+            dinggate.app = app.alias(),
+            dinggate.attempt = attempt,
+        );
+        let request = outgoing.assemble(token)?;
+        let exchange = async {
+            let answer = self.http.exchange(request, deadline).await?;
+            Span::current().record("http.response.status_code", answer.status);
+            let decoded = generation::decode(spec.generation, answer);
+            if let Some(id) = &decoded.request_id {
+                Span::current().record("dingtalk.request_id", id);
+            }
+            decoded.outcome.map(|body| (body, decoded.request_id))
+        };
+        let outcome = exchange.instrument(span.clone()).await;
+        if let Err(error) = &outcome {
+            span.in_scope(|| observe(spec, app, error));
+        }
+        outcome
+    }
+}
+
+fn observe(spec: &Spec, app: &App, error: &Error) {
+    let span = Span::current();
+    span.record("otel.status_code", "ERROR");
+    let api = error.api();
+    span.record("error.type", api.map_or(error.kind(), |api| api.code.as_str()));
+    if let Some(api) = api {
+        span.record("dingtalk.code", api.code.as_str());
+        if api.row.is_none() {
+            let (operation, code, sub_code) = (spec.id, api.code.as_str(), api.sub_code.as_deref());
+            warn!(operation, code, sub_code, "dingtalk answered a code that the catalogue does not know");
+        }
+    }
+    if matches!(error, Error::EgressBlocked { .. }) {
+        warn!(operation = spec.id, "dingtalk bars this egress address");
+    }
+    debug!(operation = spec.id, app = app.alias(), %error, "the attempt failed");
+}

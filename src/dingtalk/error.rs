@@ -1,0 +1,181 @@
+//! What can go wrong between the gateway and DingTalk, told apart by what can be done about it.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::Deserialize;
+
+use super::{
+    catalogue::{Retryable, Row},
+    reason::Reason,
+};
+
+/// Whether DingTalk can have carried out the request that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Applied {
+    /// Certainly not.
+    No,
+    /// Nobody can tell from here.
+    Maybe,
+}
+
+/// A failed upstream call. Cloneable, because one token fetch can fail for a crowd.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// DingTalk answered with an error of its own.
+    #[error("dingtalk answered {0}")]
+    Api(Box<ApiError>),
+    /// No connection could be made: nothing was sent.
+    #[error("dingtalk cannot be reached: {0}")]
+    Unreachable(String),
+    /// The request went out and its answer did not come back whole.
+    #[error("the answer of dingtalk was lost: {0}")]
+    Lost(String),
+    /// What came back is not an answer of DingTalk.
+    #[error("the answer of dingtalk is unreadable: {what} (http status {status})")]
+    Garbled {
+        /// What was wrong with it.
+        what: String,
+        /// The HTTP status it came with.
+        status: u16,
+    },
+    /// DingTalk bars this egress address.
+    #[error("dingtalk bars the egress address of this gateway")]
+    EgressBlocked {
+        /// How long it lasts, as far as known.
+        retry_after: Duration,
+    },
+    /// The caller's deadline passed.
+    #[error("the deadline passed {}", match applied {
+        Applied::No => "before anything was sent to dingtalk",
+        Applied::Maybe => "while waiting for the answer of dingtalk",
+    })]
+    DeadlineExceeded {
+        /// Whether the request was on its way.
+        applied: Applied,
+    },
+    /// No access token could be had; the call itself was not sent.
+    #[error("no access token: {cause}")]
+    NoToken {
+        /// Why the fetch failed.
+        cause: Arc<Error>,
+        /// When the next fetch is due.
+        retry_after: Duration,
+    },
+    /// DingTalk refuses a token that it has just handed out.
+    #[error("dingtalk rejects the access token that it issued")]
+    TokenRejected,
+    /// The gateway could not build the request.
+    #[error("the request could not be built: {0}")]
+    Request(String),
+}
+
+/// An error answer of DingTalk, of either generation.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{code}{} with http status {status}", sub_code.as_deref().map(|s| format!("/{s}")).unwrap_or_default())]
+pub struct ApiError {
+    /// HTTP status.
+    pub status: u16,
+    /// `code` or `errcode` in DingTalk's spelling; `-` where only the status speaks.
+    pub code: String,
+    /// `sub_code`, if there is one.
+    pub sub_code: Option<String>,
+    /// DingTalk's text, usually Chinese. For people only.
+    pub message: String,
+    /// DingTalk's id of the request.
+    pub request_id: Option<String>,
+    /// Permission points that are missing, where DingTalk names them.
+    pub required_scopes: Vec<String>,
+    /// `Retry-After`, should DingTalk ever send it.
+    pub retry_after: Option<Duration>,
+    /// What the catalogue knows of the code.
+    pub row: Option<&'static Row>,
+}
+
+impl Error {
+    /// Whether DingTalk can have carried out the request.
+    pub fn applied(&self) -> Applied {
+        match self {
+            Error::Api(error) => error.applied(),
+            Error::Lost(_) | Error::Garbled { .. } => Applied::Maybe,
+            Error::DeadlineExceeded { applied } => *applied,
+            Error::Unreachable(_)
+            | Error::EgressBlocked { .. }
+            | Error::NoToken { .. }
+            | Error::TokenRejected
+            | Error::Request(_) => Applied::No,
+        }
+    }
+
+    /// What callers are told, the repeatability of the operation left aside.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Error::Api(error) => error.row.map_or(Reason::UpstreamUnmapped, |row| row.reason),
+            Error::Unreachable(_) => Reason::UpstreamUnreachable,
+            Error::Lost(_) => Reason::UpstreamBusy,
+            Error::Garbled { .. } => Reason::UpstreamGarbled,
+            Error::EgressBlocked { .. } => Reason::EgressIpBlocked,
+            Error::DeadlineExceeded { .. } => Reason::DeadlineExceeded,
+            Error::NoToken { cause, .. } => cause.reason(),
+            Error::TokenRejected => Reason::AppCredentialsRejected,
+            Error::Request(_) => Reason::GatewayInternal,
+        }
+    }
+
+    /// How long to wait before another attempt makes sense; none where waiting does not help or nobody knows.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Error::Api(error) => error.retry_after.or_else(|| {
+                let helps = error.row.is_some_and(|row| row.retryable == Retryable::AfterBackoff);
+                helps.then_some(Duration::from_secs(1))
+            }),
+            Error::EgressBlocked { retry_after } | Error::NoToken { retry_after, .. } => Some(*retry_after),
+            Error::Unreachable(_) | Error::Lost(_) | Error::Garbled { .. } => Some(Duration::from_secs(1)),
+            Error::DeadlineExceeded { .. } | Error::TokenRejected | Error::Request(_) => None,
+        }
+    }
+
+    /// The error answer of DingTalk behind this failure, if DingTalk spoke.
+    pub fn api(&self) -> Option<&ApiError> {
+        match self {
+            Error::Api(error) => Some(error),
+            Error::NoToken { cause, .. } => cause.api(),
+            _ => None,
+        }
+    }
+
+    /// Whether DingTalk refused the token of the request.
+    pub(super) fn token_refused(&self) -> bool {
+        let row = match self {
+            Error::Api(error) => error.row,
+            _ => None,
+        };
+        row.is_some_and(|row| row.retryable == Retryable::AfterTokenRefresh)
+    }
+
+    /// A short name of bounded variety, for spans and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Error::Api(_) => "api",
+            Error::Unreachable(_) => "unreachable",
+            Error::Lost(_) => "lost",
+            Error::Garbled { .. } => "garbled",
+            Error::EgressBlocked { .. } => "egress_blocked",
+            Error::DeadlineExceeded { .. } => "deadline",
+            Error::NoToken { .. } => "no_token",
+            Error::TokenRejected => "token_rejected",
+            Error::Request(_) => "request",
+        }
+    }
+}
+
+impl ApiError {
+    /// A refusal was not applied; a server error, a code nobody documented, may have been.
+    fn applied(&self) -> Applied {
+        match self.row {
+            Some(row) => row.applied,
+            None if (400..500).contains(&self.status) => Applied::No,
+            None => Applied::Maybe,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! One HTTP exchange with DingTalk. The only file that knows the HTTP client.
+
+use std::time::Duration;
+
+use ::http::{HeaderMap, HeaderValue, Method, header};
+use bytes::{Bytes, BytesMut};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use super::{
+    client::DingtalkConfig,
+    error::{Applied, Error},
+};
+
+const TOKEN_HEADER: &str = "x-acs-dingtalk-access-token";
+const REQUEST_ID_HEADER: &str = "x-acs-request-id";
+
+/// A pool of connections. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Http {
+    client: reqwest::Client,
+    request_timeout: Duration,
+    max_response_size: usize,
+}
+
+/// What goes out.
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) token_header: Option<HeaderValue>,
+    pub(super) body: Option<Bytes>,
+}
+
+/// What came back, read to its end.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) is_html: bool,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) request_id: Option<String>,
+    pub(super) body: Bytes,
+}
+
+impl Http {
+    pub(super) fn new(config: &DingtalkConfig) -> Result<Self, String> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("dinggate/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(config.connect_timeout)
+            .pool_idle_timeout(config.pool_idle_timeout)
+            .pool_max_idle_per_host(config.pool_max_idle)
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|error| format!("the HTTP client cannot be set up: {}", chain(&error)))?;
+        let max_response_size = usize::try_from(config.max_response_size.as_u64()).unwrap_or(usize::MAX);
+        Ok(Self { client, request_timeout: config.request_timeout, max_response_size })
+    }
+
+    /// Sends the request and reads the whole answer, both before the deadline.
+    pub(super) async fn exchange(&self, request: Request, deadline: Instant) -> Result<Answer, Error> {
+        let now = Instant::now();
+        if now >= deadline {
+            return Err(Error::DeadlineExceeded { applied: Applied::No });
+        }
+        let own_limit = now + self.request_timeout;
+        match timeout_at(deadline.min(own_limit), self.send(request)).await {
+            Ok(outcome) => outcome,
+            Err(_) if own_limit < deadline => {
+                Err(Error::Lost(format!("no answer within {:?}", self.request_timeout)))
+            }
+            Err(_) => Err(Error::DeadlineExceeded { applied: Applied::Maybe }),
+        }
+    }
+
+    async fn send(&self, request: Request) -> Result<Answer, Error> {
+        let mut builder = self
+            .client
+            .request(request.method, request.url)
+            .header(header::ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(token) = request.token_header {
+            builder = builder.header(TOKEN_HEADER, token);
+        }
+        if let Some(body) = request.body {
+            let json = HeaderValue::from_static("application/json; charset=utf-8");
+            builder = builder.header(header::CONTENT_TYPE, json).body(body);
+        }
+        let response = builder.send().await.map_err(failed)?;
+        let mut answer = Answer {
+            status: response.status().as_u16(),
+            is_html: header_contains(response.headers(), header::CONTENT_TYPE.as_str(), "html"),
+            retry_after: header_text(response.headers(), header::RETRY_AFTER.as_str())
+                .and_then(|seconds| seconds.parse().ok())
+                .map(Duration::from_secs),
+            request_id: header_text(response.headers(), REQUEST_ID_HEADER).map(ToOwned::to_owned),
+            body: Bytes::new(),
+        };
+        answer.body = self.read(response).await?;
+        Ok(answer)
+    }
+
+    async fn read(&self, mut response: reqwest::Response) -> Result<Bytes, Error> {
+        let status = response.status().as_u16();
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > self.max_response_size {
+                let what = format!("longer than dingtalk.max_response_size ({})", self.max_response_size);
+                return Err(Error::Garbled { what, status });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+}
+
+/// Only a failure to connect is certain to have sent nothing.
+fn failed(error: reqwest::Error) -> Error {
+    // The URL can carry the access token.
+    let error = error.without_url();
+    if error.is_connect() {
+        Error::Unreachable(chain(&error))
+    } else if error.is_builder() {
+        Error::Request(chain(&error))
+    } else {
+        Error::Lost(chain(&error))
+    }
+}
+
+/// The error with its causes, which hold the useful part.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn header_contains(headers: &HeaderMap, name: &str, word: &str) -> bool {
+    header_text(headers, name).is_some_and(|value| value.to_ascii_lowercase().contains(word))
+}

@@ -1,0 +1,20 @@
+//! How to talk to DingTalk: one generic call over two wire generations, with the token, the attempt and the
+//! classification of what comes back. Knows no operation and no gRPC.
+
+pub mod app;
+pub mod catalogue;
+pub mod client;
+pub mod endpoint;
+pub mod error;
+pub mod generation;
+mod http;
+pub mod reason;
+mod retry;
+pub mod token;
+pub mod token_endpoint;
+
+pub use app::App;
+pub use client::{Client, Context, DingtalkConfig, Stats};
+pub use endpoint::{Auth, Empty, Endpoint, Generation, Params, Repeat, Spec};
+pub use error::{ApiError, Applied, Error};
+pub use reason::Reason;
