@@ -43,7 +43,7 @@ doc: rust-tools ## build the Rust documentation; a warning is an error
 .PHONY: deny
 deny: rust-tools ## check licences, banned and duplicate crates, and where crates come from
 	scripts/install_cargo_deny.sh
-	.tools/cargo/bin/cargo-deny --locked check bans licenses sources
+	.tools/cargo/bin/cargo-deny --locked check --hide-inclusion-graph bans licenses sources
 
 # Not part of CI: it clones the advisory database, so it needs the open internet, and a new advisory must not turn an
 # unchanged commit red. Run it before a release and now and then.
