@@ -1,0 +1,144 @@
+//! `/_sim/*`: the simulator's own controls over HTTP, JSON in and out.
+//!
+//! | request | does |
+//! | --- | --- |
+//! | `POST /_sim/reset` | everything as after the start: world from the seed, no tokens, groups, faults, records, counts |
+//! | `POST /_sim/seed` | the same, with the seed in the body; an empty body is the demo seed |
+//! | `GET /_sim/state` | apps, organizations, groups, faults in waiting; no secrets, no tokens |
+//! | `GET /_sim/calls` | the latest requests, oldest first; `?operation=group.create` for one operation |
+//! | `DELETE /_sim/calls` | forgets them and sets the counters to zero |
+//! | `GET /_sim/counters` | requests per operation, token requests, connections |
+//! | `GET /_sim/faults` | the faults in waiting |
+//! | `POST /_sim/faults` | adds one: `{"operation": "group.create", "times": 2, "fault": {"kind": "delay", "ms": 100}}` (see [`Fault`]) |
+//! | `DELETE /_sim/faults` | removes all |
+//! | `POST /_sim/tokens/revoke` | makes every token invalid |
+//! | `POST /_sim/tokens/lifetime` | `{"seconds": 60}`, for tokens issued from now on |
+//! | `POST /_sim/apps/{app_key}/permissions` | `{"grant": ["…"], "revoke": ["…"]}` |
+//! | `POST /_sim/groups/{chatid}/disband` | disbands a group |
+//!
+//! A success is 200; what cannot be done is 400 or 404 with `{"error": "…"}`.
+//!
+//! [`Fault`]: crate::Fault
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::call::{Answer, Call};
+use crate::faults::{ANY, Planned};
+use crate::reference;
+use crate::seed::Seed;
+use crate::state::Shared;
+
+/// What begins the path of every control request.
+pub(crate) const PREFIX: &str = "/_sim/";
+
+/// A refusal: the status and the reason.
+type Refused = (StatusCode, String);
+
+pub(crate) fn answer(shared: &Shared, call: &Call) -> Answer {
+    match serve(shared, call) {
+        Ok(body) => Answer::json(StatusCode::OK, &body),
+        Err((status, error)) => Answer::json(status, &json!({"error": error})),
+    }
+}
+
+fn serve(shared: &Shared, call: &Call) -> Result<Value, Refused> {
+    let path: Vec<&str> = call.path[PREFIX.len()..].split('/').collect();
+    let mut state = shared.lock();
+    match (call.method.as_str(), path.as_slice()) {
+        ("POST", ["reset"]) => state.reset(None),
+        ("POST", ["seed"]) => state.reset(Some(seed(call)?)),
+        ("GET", ["state"]) => {
+            let mut view = json!(state.world.snapshot());
+            view["faults"] = json!(state.faults.list());
+            return Ok(view);
+        }
+        ("GET", ["calls"]) => {
+            let mut records = state.log.records();
+            if let Some(operation) = call.query_text("operation") {
+                records.retain(|record| record.operation == operation);
+            }
+            return Ok(json!(records));
+        }
+        ("DELETE", ["calls"]) => state.log.clear(),
+        ("GET", ["counters"]) => {
+            return Ok(json!({
+                "operations": state.log.counters(),
+                "token_requests": state.log.token_requests(),
+                "connections": shared.connections(),
+            }));
+        }
+        ("GET", ["faults"]) => return Ok(json!(state.faults.list())),
+        ("POST", ["faults"]) => state.faults.plan(planned(call)?),
+        ("DELETE", ["faults"]) => state.faults.clear(),
+        ("POST", ["tokens", "revoke"]) => state.world.revoke_tokens(),
+        ("POST", ["tokens", "lifetime"]) => {
+            let body: Lifetime = read(call)?;
+            state.world.set_token_lifetime(Duration::from_secs(body.seconds));
+        }
+        ("POST", ["apps", app_key, "permissions"]) => {
+            let body: Permissions = read(call)?;
+            let changes = body.grant.iter().map(|scope| (scope, true));
+            for (scope, granted) in changes.chain(body.revoke.iter().map(|scope| (scope, false))) {
+                if !state.world.set_permission(app_key, scope, granted) {
+                    return Err((StatusCode::NOT_FOUND, format!("no app \"{app_key}\"")));
+                }
+            }
+        }
+        ("POST", ["groups", chatid, "disband"]) => {
+            if !state.world.disband(chatid) {
+                return Err((StatusCode::NOT_FOUND, format!("no group \"{chatid}\"")));
+            }
+        }
+        (method, _) => {
+            return Err((StatusCode::NOT_FOUND, format!("no control {method} {}", call.path)));
+        }
+    }
+    Ok(json!({"ok": true}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lifetime {
+    seconds: u64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Permissions {
+    grant: Vec<String>,
+    revoke: Vec<String>,
+}
+
+fn seed(call: &Call) -> Result<Seed, Refused> {
+    if call.body.is_empty() {
+        return Ok(Seed::demo());
+    }
+    let text = std::str::from_utf8(&call.body).map_err(bad)?;
+    Seed::from_json(text).map_err(bad)
+}
+
+fn planned(call: &Call) -> Result<Planned, Refused> {
+    let planned: Planned = read(call)?;
+    if planned.operation != ANY && !reference::is_known(&planned.operation) {
+        return Err(bad(format!("operation: no operation \"{}\" in the reference", planned.operation)));
+    }
+    if let Some(status) = planned.fault.bad_status() {
+        return Err(bad(format!("fault.status: {status} is not between 200 and 999")));
+    }
+    Ok(planned)
+}
+
+fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Refused> {
+    let mut json = serde_json::Deserializer::from_slice(&call.body);
+    serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| bad(format!("at {}: {}", error.path(), error.inner())))
+}
+
+fn bad(error: impl ToString) -> Refused {
+    (StatusCode::BAD_REQUEST, error.to_string())
+}

@@ -1,0 +1,224 @@
+//! The legacy face, every path but `/v1.0` and `/v2.0`: token in the query, HTTP 200 whatever happens, `errcode`.
+
+use hyper::StatusCode;
+use rand::RngExt;
+use rand::distr::Alphanumeric;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::call::{Answer, Call};
+use crate::reference::{self, Complaint, Operation, Problem, Route, TokenPlace, Types};
+use crate::world::{Caller, Refusal, World};
+
+const TOKEN_PARAMETER: &str = "access_token";
+
+/// The answer to a request of this face.
+pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
+    let outcome = match &call.route {
+        Route::Operation(operation, _) => serve(world, call, operation),
+        Route::WrongMethod("GET") => Err(Failure::new(43001, "需要GET请求")),
+        Route::WrongMethod(_) => Err(Failure::new(43002, "需要POST请求")),
+        Route::Unknown => Err(Failure::new(22, "Invalid method")),
+    };
+    match outcome {
+        Ok(result) => Answer::json(StatusCode::OK, &result),
+        Err(failure) => failure.into_answer(StatusCode::OK),
+    }
+}
+
+/// An error as this face words it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// Sent as a number where it reads as one.
+    errcode: String,
+    errmsg: String,
+    /// `sub_code` and `sub_msg`: the real cause behind errcode 88 or 15.
+    sub: Option<(String, String)>,
+}
+
+impl Failure {
+    pub(crate) fn new(errcode: impl ToString, errmsg: &str) -> Failure {
+        Failure { errcode: errcode.to_string(), errmsg: errmsg.to_owned(), sub: None }
+    }
+
+    /// The envelope in which a backing service, such as the one for tokens, reports.
+    pub(crate) fn nested(errcode: impl ToString, sub_code: &str, sub_msg: &str) -> Failure {
+        let errmsg = format!("ding talk error[subcode={sub_code},submsg={sub_msg}]");
+        Failure { errcode: errcode.to_string(), errmsg, sub: Some((sub_code.to_owned(), sub_msg.to_owned())) }
+    }
+
+    pub(crate) fn into_answer(self, status: StatusCode) -> Answer {
+        let errcode =
+            self.errcode.parse::<i64>().map_or_else(|_| json!(self.errcode), |number| json!(number));
+        let mut body = json!({"errcode": errcode, "errmsg": self.errmsg, "request_id": request_id()});
+        let mut code = self.errcode;
+        if let Some((sub_code, sub_msg)) = self.sub {
+            code = format!("{code}/{sub_code}");
+            body["sub_code"] = json!(sub_code);
+            body["sub_msg"] = json!(sub_msg);
+        }
+        Answer { code: Some(code), ..Answer::json(status, &body) }
+    }
+}
+
+/// The access token of a request, where this face looks for it.
+pub(crate) fn token(query: &Map<String, Value>) -> Option<&str> {
+    query.get(TOKEN_PARAMETER)?.as_str().filter(|token| !token.is_empty())
+}
+
+fn serve(world: &mut World, call: &Call, operation: &Operation) -> Result<Value, Failure> {
+    let caller = match operation.token {
+        TokenPlace::None => None,
+        _ => Some(authenticate(world, call, operation)?),
+    };
+    let mut query = call.query.clone();
+    if caller.is_some() {
+        query.remove(TOKEN_PARAMETER);
+    }
+    let complain = |complaint| complain(&operation.id, complaint);
+    let query = reference::check(&operation.query, Types::FromStrings, query).map_err(complain)?;
+    let body = reference::check(&operation.body, Types::FromStrings, read_body(call, operation)?);
+    let body = body.map_err(complain)?;
+    let result = match (operation.id.as_str(), caller) {
+        ("auth.gettoken_legacy", _) => gettoken(world, typed(query)?),
+        ("group.get_legacy", Some(caller)) => get_group(world, &caller, typed(query)?),
+        ("group.private_chat.set_legacy", Some(caller)) => set_private_chat(world, &caller, typed(body)?),
+        ("group.qrcode.get_legacy", Some(caller)) => join_link(world, &caller, typed(body)?),
+        _ => return Err(Failure::new(22, "the simulator does not serve this call yet")),
+    };
+    result.map_err(refused)
+}
+
+fn authenticate(world: &World, call: &Call, operation: &Operation) -> Result<Caller, Failure> {
+    let Some(token) = token(&call.query) else {
+        return Err(Failure::nested(88, "40000", "access_token is blank"));
+    };
+    let Some(caller) = world.caller(token) else {
+        return Err(Failure::nested(88, "40014", "不合法的access_token"));
+    };
+    match &operation.permission {
+        Some(scope) if !world.permits(&caller, scope) => {
+            Err(Failure::nested(88, "60011", &format!("没有调用该接口的权限: {scope}")))
+        }
+        _ => Ok(caller),
+    }
+}
+
+/// `/chat/*` takes JSON only, `/topapi/*` also forms.
+fn read_body(call: &Call, operation: &Operation) -> Result<Map<String, Value>, Failure> {
+    if call.body.is_empty() {
+        return Ok(Map::new());
+    }
+    if operation.path.starts_with("/topapi/") && call.has_content_type("application/x-www-form-urlencoded") {
+        return Ok(call.form());
+    }
+    call.json().ok_or_else(|| Failure::new(43009, "POST body should be json"))
+}
+
+fn typed<T: DeserializeOwned>(checked: Map<String, Value>) -> Result<T, Failure> {
+    serde_json::from_value(Value::Object(checked)).map_err(|error| Failure::new(40035, &error.to_string()))
+}
+
+fn complain(operation: &str, complaint: Complaint) -> Failure {
+    let errcode = match (&complaint.problem, operation) {
+        (Problem::Missing, "group.get_legacy") => 49000,
+        (Problem::Missing, "auth.gettoken_legacy") => 40035,
+        (Problem::Missing, _) => 40036,
+        (Problem::Unknown | Problem::Wrong(_), _) => 40035,
+    };
+    Failure::new(errcode, &format!("不合法的参数: {complaint}"))
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    let new = Failure::new;
+    match refusal {
+        Refusal::WrongSecret => new(40089, "不合法的corpid或corpsecret"),
+        Refusal::CorpUnknown => new(70001, "企业不存在"),
+        // A disbanded group has no code of its own on this face.
+        Refusal::GroupUnknown | Refusal::GroupDisbanded => new(34001, "无效的会话id"),
+        Refusal::UserUnknown(id) => new(40003, &format!("不合法的userid: {id}")),
+        Refusal::ContactUnknown(id) => new(49017, &format!("外部联系人不存在: {id}")),
+        Refusal::OwnerInvisible => new(50002, "企业员工不在授权范围"),
+        Refusal::OwnerNotMember => new(49006, "成员列表必须包含群主"),
+        Refusal::UserNotInGroup => new(60124, "用户不在此群中"),
+        Refusal::TooManyAtOnce => new(49011, "成员列表过长"),
+        Refusal::GroupFull => new(49005, "群人数超过人数限制"),
+        Refusal::AddedAndRemoved(id) => new(49004, &format!("成员重复: {id}")),
+        Refusal::StandardNotAllowed => new(49008, "不合法的会话类型"),
+    }
+}
+
+/// 13 lower-case letters and digits, as in answers seen live.
+fn request_id() -> String {
+    let mut random = rand::rng();
+    (0..13).map(|_| char::from(random.sample(Alphanumeric)).to_ascii_lowercase()).collect()
+}
+
+#[derive(Deserialize)]
+struct GettokenQuery {
+    appkey: String,
+    appsecret: String,
+}
+
+fn gettoken(world: &mut World, query: GettokenQuery) -> Result<Value, Refusal> {
+    let issued = world.issue_token(&query.appkey, &query.appsecret, None)?;
+    Ok(json!({"errcode": 0, "errmsg": "ok", "access_token": issued.token, "expires_in": issued.seconds}))
+}
+
+#[derive(Deserialize)]
+struct GetGroupQuery {
+    chatid: String,
+}
+
+fn get_group(world: &World, caller: &Caller, query: GetGroupQuery) -> Result<Value, Refusal> {
+    let group = world.group(caller, &query.chatid)?;
+    let mut info = json!(group.settings);
+    info["chatid"] = json!(group.chatid);
+    info["name"] = json!(group.name);
+    info["owner"] = json!(group.owner);
+    info["icon"] = json!(group.icon);
+    info["useridlist"] = json!(group.members);
+    info["extidlist"] = json!(group.external_members);
+    info["agentidlist"] = json!([]);
+    info["conversationTag"] = json!(group.conversation_tag);
+    info["status"] = json!(if group.disbanded { 2 } else { 1 });
+    Ok(json!({"errcode": 0, "errmsg": "ok", "chat_info": without_empty(info)}))
+}
+
+/// This face leaves out what is null or empty.
+fn without_empty(mut object: Value) -> Value {
+    if let Value::Object(fields) = &mut object {
+        fields.retain(|_, value| *value != json!("") && *value != json!([]) && !value.is_null());
+    }
+    object
+}
+
+#[derive(Deserialize)]
+struct PrivateChatBody {
+    chatid: String,
+    is_prohibit: bool,
+}
+
+fn set_private_chat(world: &mut World, caller: &Caller, body: PrivateChatBody) -> Result<Value, Refusal> {
+    world.set_private_chat(caller, &body.chatid, body.is_prohibit)?;
+    Ok(json!({"errcode": 0, "errmsg": "ok", "success": true, "request_id": request_id()}))
+}
+
+#[derive(Deserialize)]
+struct JoinLinkBody {
+    chatid: Option<String>,
+    #[serde(rename = "openConversationId")]
+    open_conversation_id: Option<String>,
+    userid: String,
+}
+
+fn join_link(world: &World, caller: &Caller, body: JoinLinkBody) -> Result<Value, Refusal> {
+    let chatid = match (&body.chatid, &body.open_conversation_id) {
+        (Some(chatid), _) => chatid,
+        (None, Some(id)) => world.chatid_of(id)?,
+        (None, None) => return Err(Refusal::GroupUnknown),
+    };
+    let link = world.join_link(caller, chatid, &body.userid)?;
+    Ok(json!({"errcode": 0, "errmsg": "ok", "result": link, "success": true, "request_id": request_id()}))
+}

@@ -1,0 +1,145 @@
+//! What arrived and what went back: the latest requests one by one, and counters over all of them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::call::{Answer, Call};
+use crate::faults::Fault;
+use crate::reference::{self, TokenPlace};
+
+/// Older records are forgotten, so that a simulator may run for months; the counters go on.
+const MAX_RECORDS: usize = 10_000;
+
+/// One request. Secrets and tokens are replaced by `[redacted]`.
+#[derive(Debug, Clone, Serialize)]
+pub struct CallRecord {
+    /// Counts up with every request.
+    pub seq: u64,
+    /// When it arrived, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// The operation id, or `unknown`.
+    pub operation: String,
+    /// The HTTP method.
+    pub method: String,
+    /// The path as sent, without the query.
+    pub path: String,
+    /// The key of the app that asks, where the token (or the token request) is known.
+    pub app: Option<String>,
+    /// The query parameters.
+    pub query: Value,
+    /// The JSON body; null if there was none.
+    pub body: Value,
+    /// The HTTP status answered; none while there is no answer, and for good if the connection was dropped.
+    pub status: Option<u16>,
+    /// The code of an error answer: `code`, or `errcode` with `/sub_code`.
+    pub code: Option<String>,
+    /// The fault the request met.
+    pub fault: Option<&'static str>,
+}
+
+/// How often an operation was asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counter {
+    /// Requests received.
+    pub received: u64,
+    /// Of these, how many met a fault.
+    pub faulted: u64,
+}
+
+/// The log of all requests.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    records: VecDeque<CallRecord>,
+    received: u64,
+    counters: BTreeMap<&'static str, Counter>,
+}
+
+impl Log {
+    /// Notes a request that has arrived; the number is for [`Log::answered`].
+    pub(crate) fn received(&mut self, call: &Call, app: Option<String>, fault: Option<&Fault>) -> u64 {
+        self.received += 1;
+        let operation = call.route.operation_id();
+        let counter = self.counters.entry(operation).or_default();
+        counter.received += 1;
+        counter.faulted += u64::from(fault.is_some());
+        if self.records.len() == MAX_RECORDS {
+            self.records.pop_front();
+        }
+        self.records.push_back(CallRecord {
+            seq: self.received,
+            time_ms: now_ms(),
+            operation: operation.to_owned(),
+            method: call.method.clone(),
+            path: call.path.clone(),
+            app,
+            query: Value::Object(redacted(call.query.clone())),
+            body: body(call),
+            status: None,
+            code: None,
+            fault: fault.map(Fault::kind),
+        });
+        self.received
+    }
+
+    /// Notes the answer that is about to be sent.
+    pub(crate) fn answered(&mut self, seq: u64, answer: &Answer) {
+        let index = self.records.binary_search_by_key(&seq, |record| record.seq);
+        if let Ok(index) = index {
+            let record = &mut self.records[index];
+            record.status = Some(answer.status.as_u16());
+            record.code = answer.code.clone();
+        }
+    }
+
+    pub(crate) fn records(&self) -> Vec<CallRecord> {
+        self.records.iter().cloned().collect()
+    }
+
+    pub(crate) fn counters(&self) -> BTreeMap<&'static str, Counter> {
+        self.counters.clone()
+    }
+
+    pub(crate) fn counter(&self, operation: &str) -> Counter {
+        self.counters.get(operation).copied().unwrap_or_default()
+    }
+
+    /// Requests at the token endpoints.
+    pub(crate) fn token_requests(&self) -> u64 {
+        let tokens = reference::operations().iter().filter(|operation| operation.token == TokenPlace::None);
+        tokens.map(|operation| self.counter(&operation.id).received).sum()
+    }
+
+    /// Forgets records and counters; numbers go on, so that answers still under way find nothing of theirs.
+    pub(crate) fn clear(&mut self) {
+        self.records.clear();
+        self.counters.clear();
+    }
+}
+
+fn body(call: &Call) -> Value {
+    if call.body.is_empty() {
+        return Value::Null;
+    }
+    match call.json() {
+        Some(fields) => Value::Object(redacted(fields)),
+        None => json!(format!("[{} bytes that are not a JSON object]", call.body.len())),
+    }
+}
+
+fn redacted(mut fields: Map<String, Value>) -> Map<String, Value> {
+    for (name, value) in &mut fields {
+        let name = name.to_ascii_lowercase();
+        if name.contains("secret") || name.contains("token") || name.contains("ticket") {
+            *value = json!("[redacted]");
+        }
+    }
+    fields
+}
+
+fn now_ms() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}

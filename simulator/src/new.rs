@@ -1,0 +1,268 @@
+//! The new face, `/v1.0` and `/v2.0`: token in a header, bare result objects, errors as HTTP status with a `code`.
+
+use hyper::StatusCode;
+use hyper::header::HeaderMap;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::call::{Answer, Call};
+use crate::reference::{self, Operation, Route, Types};
+use crate::world::{
+    Caller, CreateGroup, MemberChange, OwnerKind, Refusal, SettingsPatch, UpdateGroup, World,
+};
+
+const TOKEN_HEADER: &str = "x-acs-dingtalk-access-token";
+
+/// The answer to a request of this face.
+pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
+    let outcome = match &call.route {
+        Route::Operation(operation, params) => serve(world, call, operation, params),
+        Route::WrongMethod(_) => Err(Failure::new(405, "", "Method Not Allowed")),
+        Route::Unknown => return unknown_path(),
+    };
+    match outcome {
+        Ok(result) => Answer { request_id: Some(request_id()), ..Answer::json(StatusCode::OK, &result) },
+        Err(failure) => failure.into_answer(),
+    }
+}
+
+/// An error as this face words it. An empty `code` is left out.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    status: u16,
+    code: String,
+    message: String,
+    required_scope: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(status: u16, code: &str, message: &str) -> Failure {
+        Failure { status, code: code.to_owned(), message: message.to_owned(), required_scope: None }
+    }
+
+    pub(crate) fn into_answer(self) -> Answer {
+        let id = request_id();
+        let mut body = json!({"requestid": id, "message": self.message});
+        if !self.code.is_empty() {
+            body["code"] = json!(self.code);
+        }
+        if let Some(scope) = self.required_scope {
+            body["accessdenieddetail"] = json!({"requiredScopes": [scope]});
+        }
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Answer { request_id: Some(id), code: Some(self.code), ..Answer::json(status, &body) }
+    }
+}
+
+/// The access token of a request, where this face looks for it.
+pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
+    headers.get(TOKEN_HEADER)?.to_str().ok().filter(|token| !token.is_empty())
+}
+
+fn serve(world: &mut World, call: &Call, operation: &Operation, params: &[String]) -> Result<Value, Failure> {
+    let caller = match operation.token {
+        reference::TokenPlace::None => None,
+        _ => Some(authenticate(world, call, operation)?),
+    };
+    let body = read_body(call, operation)?;
+    reference::check(&operation.query, Types::FromStrings, call.query.clone())
+        .map_err(|complaint| invalid(&complaint.to_string()))?;
+    let result = match (operation.id.as_str(), caller) {
+        ("auth.access_token.get", _) => access_token(world, typed(body)?),
+        ("auth.token.get_by_corp", _) => corp_token(world, &params[0], typed(body)?),
+        ("group.create", Some(caller)) => create_group(world, &caller, typed(body)?),
+        ("group.update", Some(caller)) => update_group(world, &caller, typed(body)?),
+        ("group.chatid.to_open_conversation_id", Some(caller)) => convert(world, &caller, &params[0]),
+        _ => {
+            return Err(Failure::new(
+                501,
+                "simulator.notServed",
+                "the simulator does not serve this call yet",
+            ));
+        }
+    };
+    result.map_err(|refusal| refused(&operation.id, refusal))
+}
+
+fn authenticate(world: &World, call: &Call, operation: &Operation) -> Result<Caller, Failure> {
+    let Some(token) = token(&call.headers) else {
+        let message = format!("缺少参数：{TOKEN_HEADER}");
+        return Err(Failure::new(400, "AuthenticationFailed.MissingParameter", &message));
+    };
+    let Some(caller) = world.caller(token) else {
+        return Err(Failure::new(400, "InvalidAuthentication", "不合法的access_token"));
+    };
+    match &operation.permission {
+        Some(scope) if !world.permits(&caller, scope) => Err(Failure {
+            required_scope: Some(scope.clone()),
+            ..Failure::new(
+                403,
+                "Forbidden.AccessDenied.AccessTokenPermissionDenied",
+                &format!("应用尚未开通所需的权限：[{scope}]"),
+            )
+        }),
+        _ => Ok(caller),
+    }
+}
+
+fn read_body(call: &Call, operation: &Operation) -> Result<Map<String, Value>, Failure> {
+    let body = match &operation.content_type {
+        Some(_) if call.body.is_empty() || !call.has_content_type("application/json") => {
+            return Err(Failure::new(400, "Missingbody", "body is mandatory for this action."));
+        }
+        None if call.body.is_empty() => Map::new(),
+        _ => call.json().ok_or_else(|| invalid("the body is not a JSON object"))?,
+    };
+    reference::check(&operation.body, Types::Exact, body).map_err(|complaint| invalid(&complaint.to_string()))
+}
+
+fn typed<T: DeserializeOwned>(checked: Map<String, Value>) -> Result<T, Failure> {
+    serde_json::from_value(Value::Object(checked)).map_err(|error| invalid(&error.to_string()))
+}
+
+fn invalid(why: &str) -> Failure {
+    Failure::new(400, "parameter.invalid", &format!("输入参数错误: {why}"))
+}
+
+/// DingTalk's code for what the world refuses. `group.create` and `group.update` document three codes only; a rule of
+/// the legacy twin without a documented code here is `parameter.invalid`, and an unknown person has the code of
+/// scenario group creation, whose list is longer.
+fn refused(operation: &str, refusal: Refusal) -> Failure {
+    let new = Failure::new;
+    match refusal {
+        Refusal::WrongSecret => new(400, "invalidClientIdOrSecret", "无效的clientId或者clientSecret"),
+        Refusal::CorpUnknown => new(500, "unknownError", "Unknown Error"),
+        Refusal::GroupUnknown if operation == "group.chatid.to_open_conversation_id" => {
+            new(400, "invalideChatId", "无效的chatId")
+        }
+        Refusal::GroupUnknown => new(400, "not.found", "群不存在"),
+        Refusal::GroupDisbanded => new(400, "group.disbanded", "群已经解散"),
+        Refusal::UserUnknown(id) | Refusal::ContactUnknown(id) => {
+            new(400, "member.notFound", &format!("不存在的员工: {id}"))
+        }
+        Refusal::OwnerInvisible => new(400, "permession.checkFailed", "群主不在应用可见性内"),
+        Refusal::StandardNotAllowed => new(400, "permession.checkFailed", "权限校验失败"),
+        Refusal::GroupFull => new(400, "member.exceed", "群成员数量超出限制"),
+        Refusal::OwnerNotMember => invalid("the owner is not among the members"),
+        Refusal::UserNotInGroup => invalid("the user is not in the group"),
+        Refusal::TooManyAtOnce => invalid("more than 40 users in one call"),
+        Refusal::AddedAndRemoved(id) => invalid(&format!("{id} is both added and removed")),
+    }
+}
+
+fn unknown_path() -> Answer {
+    let body = json!({"errcode": 404, "errmsg": "请求的URI地址不存在"});
+    Answer {
+        request_id: Some(request_id()),
+        code: Some("404".to_owned()),
+        ..Answer::json(StatusCode::OK, &body)
+    }
+}
+
+fn request_id() -> String {
+    Uuid::now_v7().to_string().to_uppercase()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AccessTokenBody {
+    app_key: String,
+    app_secret: String,
+}
+
+fn access_token(world: &mut World, body: AccessTokenBody) -> Result<Value, Refusal> {
+    let issued = world.issue_token(&body.app_key, &body.app_secret, None)?;
+    Ok(json!({"accessToken": issued.token, "expireIn": issued.seconds}))
+}
+
+#[derive(Deserialize)]
+struct CorpTokenBody {
+    client_id: String,
+    client_secret: String,
+}
+
+fn corp_token(world: &mut World, corp_id: &str, body: CorpTokenBody) -> Result<Value, Refusal> {
+    let issued = world.issue_token(&body.client_id, &body.client_secret, Some(corp_id))?;
+    Ok(json!({"access_token": issued.token, "expires_in": issued.seconds}))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CreateGroupBody {
+    name: String,
+    owner: String,
+    #[serde(default)]
+    owner_type: OwnerKind,
+    #[serde(default)]
+    icon: String,
+    useridlist: Vec<String>,
+    #[serde(default)]
+    extidlist: Vec<String>,
+    #[serde(default)]
+    management_options: SettingsPatch,
+    conversation_tag: Option<i64>,
+}
+
+fn create_group(world: &mut World, caller: &Caller, body: CreateGroupBody) -> Result<Value, Refusal> {
+    const INTERNAL: i64 = 2;
+    let group = world.create_group(
+        caller,
+        CreateGroup {
+            name: body.name,
+            owner: body.owner,
+            owner_kind: body.owner_type,
+            icon: body.icon,
+            users: body.useridlist,
+            contacts: body.extidlist,
+            settings: body.management_options,
+            conversation_tag: body.conversation_tag.unwrap_or(INTERNAL),
+        },
+    )?;
+    Ok(json!({
+        "chatid": group.chatid,
+        "openConversationId": group.open_conversation_id,
+        "conversationTag": group.conversation_tag,
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UpdateGroupBody {
+    chatid: String,
+    name: Option<String>,
+    owner: Option<String>,
+    #[serde(default)]
+    owner_type: OwnerKind,
+    icon: Option<String>,
+    management_options: Option<SettingsPatch>,
+    #[serde(default, rename = "add_useridlist")]
+    add_users: Vec<String>,
+    #[serde(default, rename = "del_useridlist")]
+    remove_users: Vec<String>,
+    #[serde(default, rename = "add_extidlist")]
+    add_contacts: Vec<String>,
+    #[serde(default, rename = "del_extidlist")]
+    remove_contacts: Vec<String>,
+}
+
+fn update_group(world: &mut World, caller: &Caller, body: UpdateGroupBody) -> Result<Value, Refusal> {
+    let request = UpdateGroup {
+        chatid: body.chatid,
+        name: body.name,
+        owner: body.owner,
+        owner_kind: body.owner_type,
+        icon: body.icon,
+        settings: body.management_options,
+        users: MemberChange { add: body.add_users, remove: body.remove_users },
+        contacts: MemberChange { add: body.add_contacts, remove: body.remove_contacts },
+    };
+    world.update_group(caller, request)?;
+    Ok(json!({"success": true}))
+}
+
+fn convert(world: &World, caller: &Caller, chatid: &str) -> Result<Value, Refusal> {
+    let group = world.group(caller, chatid)?;
+    Ok(json!({"openConversationId": group.open_conversation_id}))
+}

@@ -1,0 +1,184 @@
+//! The handle of a running simulator.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::faults::{ANY, Fault, Planned};
+use crate::log::{CallRecord, Counter};
+use crate::reference;
+use crate::seed::Seed;
+use crate::server;
+use crate::state::Shared;
+use crate::world::Group;
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to listen; port 0 takes a free one.
+    pub addr: SocketAddr,
+    /// The world at its start.
+    pub seed: Seed,
+}
+
+impl Default for Options {
+    /// A free port of the loopback interface and the demo seed.
+    fn default() -> Self {
+        Options { addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), seed: Seed::demo() }
+    }
+}
+
+/// A running simulator. Clones steer the same one; it stops when the last of them is dropped.
+#[derive(Debug, Clone)]
+pub struct Simulator {
+    shared: Arc<Shared>,
+    addr: SocketAddr,
+    tasks: TaskTracker,
+    stop: Arc<DropGuard>,
+}
+
+impl Simulator {
+    /// Starts to listen and serve; an address in use is an error.
+    pub async fn start(options: Options) -> io::Result<Simulator> {
+        let listener = server::bind(options.addr)?;
+        let addr = listener.local_addr()?;
+        let shared = Arc::new(Shared::new(options.seed));
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(server::run(listener, shared.clone(), stop.clone(), tasks.clone()));
+        tasks.close();
+        Ok(Simulator { shared, addr, tasks, stop: Arc::new(stop.drop_guard()) })
+    }
+
+    /// Closes the listener and all connections, and waits until they are closed.
+    pub async fn stop(&self) {
+        self.stop.token().cancel();
+        self.tasks.wait().await;
+    }
+
+    /// The address it listens on.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The base URL of both faces, such as `http://127.0.0.1:8080`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Everything as after the start: world from the seed, no tokens, groups, faults, records and counts.
+    pub fn reset(&self) {
+        self.shared.lock().reset(None);
+    }
+
+    /// Makes every token invalid; the next fetch brings a new one.
+    pub fn revoke_tokens(&self) {
+        self.shared.lock().world.revoke_tokens();
+    }
+
+    /// The lifetime of tokens issued or extended from now on.
+    pub fn set_token_lifetime(&self, lifetime: Duration) {
+        self.shared.lock().world.set_token_lifetime(lifetime);
+    }
+
+    /// Grants a permission point to an app.
+    ///
+    /// # Panics
+    /// When there is no such app.
+    pub fn grant_permission(&self, app_key: &str, scope: &str) {
+        let known = self.shared.lock().world.set_permission(app_key, scope, true);
+        assert!(known, "no app {app_key:?}");
+    }
+
+    /// Takes a permission point from an app.
+    ///
+    /// # Panics
+    /// When there is no such app.
+    pub fn revoke_permission(&self, app_key: &str, scope: &str) {
+        let known = self.shared.lock().world.set_permission(app_key, scope, false);
+        assert!(known, "no app {app_key:?}");
+    }
+
+    /// The next `times` requests of an operation (or of [`ANY`]) meet a fault. Faults planned earlier come first.
+    ///
+    /// # Panics
+    /// When the operation is not in the reference, or the fault has a status HTTP does not allow.
+    pub fn fail_next(&self, op: &str, times: u32, fault: Fault) {
+        assert!(op == ANY || reference::is_known(op), "no operation {op:?} in the reference");
+        assert_eq!(fault.bad_status(), None, "not an HTTP status");
+        self.shared.lock().faults.plan(Planned { operation: op.to_owned(), times, fault });
+    }
+
+    /// Drops the faults that have not struck yet.
+    pub fn clear_faults(&self) {
+        self.shared.lock().faults.clear();
+    }
+
+    /// The faults that have not struck yet.
+    pub fn faults(&self) -> Vec<Planned> {
+        self.shared.lock().faults.list()
+    }
+
+    /// Requests received at the three token endpoints.
+    pub fn token_requests(&self) -> u64 {
+        self.shared.lock().log.token_requests()
+    }
+
+    /// Requests of an operation received, whatever became of them; `unknown` for paths outside the reference.
+    ///
+    /// # Panics
+    /// When the operation is not in the reference: a misspelt id would count zero for ever.
+    pub fn requests(&self, op: &str) -> u64 {
+        assert!(reference::is_known(op), "no operation {op:?} in the reference");
+        self.shared.lock().log.counter(op).received
+    }
+
+    /// Requests received, without those at the token endpoints.
+    pub fn total_requests(&self) -> u64 {
+        let state = self.shared.lock();
+        let all: u64 = state.log.counters().values().map(|counter| counter.received).sum();
+        all - state.log.token_requests()
+    }
+
+    /// Requests received and faults met, by operation.
+    pub fn counters(&self) -> BTreeMap<&'static str, Counter> {
+        self.shared.lock().log.counters()
+    }
+
+    /// Connections accepted since the start.
+    pub fn connections(&self) -> u64 {
+        self.shared.connections()
+    }
+
+    /// The latest requests, oldest first; those to `/_sim/` are not among them.
+    pub fn calls(&self) -> Vec<CallRecord> {
+        self.shared.lock().log.records()
+    }
+
+    /// Forgets the requests and sets the counters to zero.
+    pub fn clear_log(&self) {
+        self.shared.lock().log.clear();
+    }
+
+    /// All groups, oldest first.
+    pub fn groups(&self) -> Vec<Group> {
+        self.shared.lock().world.groups()
+    }
+
+    /// One group.
+    pub fn group(&self, chatid: &str) -> Option<Group> {
+        self.shared.lock().world.any_group(chatid).cloned()
+    }
+
+    /// Disbands a group.
+    ///
+    /// # Panics
+    /// When there is no such group.
+    pub fn disband(&self, chatid: &str) {
+        assert!(self.shared.lock().world.disband(chatid), "no group {chatid:?}");
+    }
+}

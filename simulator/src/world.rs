@@ -1,0 +1,214 @@
+//! The state of the simulated DingTalk and its rules, in no wire format: both HTTP faces call the same functions.
+
+mod groups;
+mod tokens;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub(crate) use self::groups::{CreateGroup, MemberChange, SettingsPatch, UpdateGroup};
+pub use self::groups::{Group, OwnerKind, Settings};
+use self::tokens::Tokens;
+use crate::seed::{ExternalContact, Organization, Rules, Seed, Template, User};
+
+/// Everything the simulated DingTalk knows.
+#[derive(Debug)]
+pub(crate) struct World {
+    corps: HashMap<String, Corp>,
+    apps: BTreeMap<String, App>,
+    tokens: Tokens,
+    groups: HashMap<String, Group>,
+    chatids: HashMap<String, String>,
+    groups_created: u64,
+    rules: Rules,
+}
+
+#[derive(Debug)]
+struct Corp {
+    users: HashMap<String, User>,
+    external_contacts: HashMap<String, ExternalContact>,
+    templates: Vec<Template>,
+}
+
+struct App {
+    corp_id: String,
+    secret: String,
+    permissions: BTreeSet<String>,
+    standard_groups: bool,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("corp_id", &self.corp_id).finish_non_exhaustive()
+    }
+}
+
+/// The app a request speaks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub(crate) app_key: String,
+    pub(crate) corp_id: String,
+}
+
+/// A token as answered by a token endpoint.
+#[derive(Debug)]
+pub(crate) struct Issued {
+    pub(crate) token: String,
+    pub(crate) seconds: u64,
+}
+
+/// Why the world does not do what it was asked; each face has its own code for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    WrongSecret,
+    CorpUnknown,
+    GroupUnknown,
+    GroupDisbanded,
+    UserUnknown(String),
+    ContactUnknown(String),
+    OwnerInvisible,
+    OwnerNotMember,
+    UserNotInGroup,
+    TooManyAtOnce,
+    GroupFull,
+    AddedAndRemoved(String),
+    StandardNotAllowed,
+}
+
+impl World {
+    pub(crate) fn new(seed: &Seed) -> World {
+        let apps =
+            seed.organizations.iter().flat_map(|corp| corp.apps.iter().map(|app| (&corp.corp_id, app)));
+        let apps = apps.map(|(corp_id, app)| {
+            let state = App {
+                corp_id: corp_id.clone(),
+                secret: app.app_secret.clone(),
+                permissions: app.permissions.iter().cloned().collect(),
+                standard_groups: app.standard_groups,
+            };
+            (app.app_key.clone(), state)
+        });
+        World {
+            corps: seed.organizations.iter().map(|corp| (corp.corp_id.clone(), Corp::new(corp))).collect(),
+            apps: apps.collect(),
+            tokens: Tokens::new(seed.token_lifetime()),
+            groups: HashMap::new(),
+            chatids: HashMap::new(),
+            groups_created: 0,
+            rules: seed.rules.clone(),
+        }
+    }
+
+    /// The token of an app; the app must belong to `corp_id` where one is given.
+    pub(crate) fn issue_token(
+        &mut self,
+        app_key: &str,
+        secret: &str,
+        corp_id: Option<&str>,
+    ) -> Result<Issued, Refusal> {
+        if corp_id.is_some_and(|corp_id| !self.corps.contains_key(corp_id)) {
+            return Err(Refusal::CorpUnknown);
+        }
+        let app = self.apps.get(app_key).filter(|app| app.secret == secret).ok_or(Refusal::WrongSecret)?;
+        if corp_id.is_some_and(|corp_id| corp_id != app.corp_id) {
+            return Err(Refusal::WrongSecret);
+        }
+        Ok(self.tokens.issue(app_key))
+    }
+
+    /// Who holds this token, if it is valid.
+    pub(crate) fn caller(&self, token: &str) -> Option<Caller> {
+        let app_key = self.tokens.app_of(token)?;
+        let app = self.apps.get(app_key)?;
+        Some(Caller { app_key: app_key.to_owned(), corp_id: app.corp_id.clone() })
+    }
+
+    /// Whether the organization granted `scope` to the caller's app.
+    pub(crate) fn permits(&self, caller: &Caller, scope: &str) -> bool {
+        self.apps.get(&caller.app_key).is_some_and(|app| app.permissions.contains(scope))
+    }
+
+    /// Grants or revokes a permission point; false when there is no such app.
+    pub(crate) fn set_permission(&mut self, app_key: &str, scope: &str, granted: bool) -> bool {
+        let Some(app) = self.apps.get_mut(app_key) else { return false };
+        if granted {
+            app.permissions.insert(scope.to_owned());
+        } else {
+            app.permissions.remove(scope);
+        }
+        true
+    }
+
+    pub(crate) fn revoke_tokens(&mut self) {
+        self.tokens.revoke();
+    }
+
+    /// For tokens issued from now on.
+    pub(crate) fn set_token_lifetime(&mut self, lifetime: Duration) {
+        self.tokens.lifetime = lifetime;
+    }
+
+    /// What `GET /_sim/state` shows: everything but secrets and tokens.
+    pub(crate) fn snapshot(&self) -> WorldSnapshot {
+        let apps = self.apps.iter().map(|(app_key, app)| AppSnapshot {
+            app_key: app_key.clone(),
+            corp_id: app.corp_id.clone(),
+            permissions: app.permissions.iter().cloned().collect(),
+            standard_groups: app.standard_groups,
+            has_token: self.tokens.is_held_by(app_key),
+        });
+        let corps = self.corps.iter().map(|(corp_id, corp)| CorpSnapshot {
+            corp_id: corp_id.clone(),
+            users: corp.users.len(),
+            external_contacts: corp.external_contacts.len(),
+            templates: corp.templates.iter().map(|template| template.template_id.clone()).collect(),
+        });
+        WorldSnapshot {
+            apps: apps.collect(),
+            organizations: corps.collect(),
+            token_lifetime_ms: u64::try_from(self.tokens.lifetime.as_millis()).unwrap_or(u64::MAX),
+            groups: self.groups(),
+        }
+    }
+}
+
+impl Corp {
+    fn new(seed: &Organization) -> Corp {
+        let users = seed.users.iter().map(|user| (user.user_id.clone(), user.clone()));
+        let contacts =
+            seed.external_contacts.iter().map(|contact| (contact.union_id.clone(), contact.clone()));
+        Corp {
+            users: users.collect(),
+            external_contacts: contacts.collect(),
+            templates: seed.templates.clone(),
+        }
+    }
+}
+
+/// The world as shown to people and tests.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct WorldSnapshot {
+    apps: Vec<AppSnapshot>,
+    organizations: Vec<CorpSnapshot>,
+    token_lifetime_ms: u64,
+    groups: Vec<Group>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct AppSnapshot {
+    app_key: String,
+    corp_id: String,
+    permissions: Vec<String>,
+    standard_groups: bool,
+    has_token: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct CorpSnapshot {
+    corp_id: String,
+    users: usize,
+    external_contacts: usize,
+    templates: Vec<String>,
+}
