@@ -62,7 +62,7 @@ proto: python-tools ## lint the protos, check their format, and that they do not
 .PHONY: chart
 chart: build ## check the Helm chart with Helm 3 and 4, Kubernetes schemas and the built binary
 	scripts/install_helm.sh
-	$(TOOLS)/python scripts/check_chart.py --binary $(BINARY)
+	DINGGATE_BINARY=$(abspath $(BINARY)) $(TOOLS)/python tests/chart/test_chart.py
 
 .PHONY: image-lint
 image-lint: python-tools ## lint the Dockerfile

@@ -1,0 +1,54 @@
+"""Runs Helm on the chart and reads what it renders."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "helm/dinggate"
+HELMS = [ROOT / ".tools/helm/helm3", ROOT / ".tools/helm/helm4"]
+SCENARIOS = sorted((CHART / "ci").glob("*-values.yaml"))
+
+
+class Refused(Exception):
+    """Helm refused the chart or the values; the text is what it said."""
+
+
+def values(scenario):
+    return yaml.safe_load((CHART / f"ci/{scenario}-values.yaml").read_text())
+
+
+def run(helm, command, *arguments, stdin=None):
+    done = subprocess.run([helm, command, *arguments], input=stdin, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Refused(done.stdout + done.stderr)
+    return done.stdout
+
+
+def render(given, helm=HELMS[-1], release="demo", kubernetes="1.36.0"):
+    """Returns the rendered documents; values go in on standard input, as JSON, which is YAML too."""
+    arguments = [release, CHART, "--namespace", "chat", "--kube-version", kubernetes, "--values", "-"]
+    text = run(helm, "template", *arguments, stdin=json.dumps(given))
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def one(documents, kind, suffix=""):
+    """The one document of this kind whose name ends so."""
+    found = [d for d in documents if d["kind"] == kind and d["metadata"]["name"].endswith(suffix)]
+    assert len(found) == 1, f"{len(found)} documents of kind {kind}"
+    return found[0]
+
+
+def pod(documents):
+    return one(documents, "Deployment")["spec"]["template"]
+
+
+def container(documents):
+    (only,) = pod(documents)["spec"]["containers"]
+    return only
+
+
+def config_file(documents):
+    return one(documents, "ConfigMap")["data"]["dinggate.toml"]
