@@ -23,7 +23,7 @@
 {{- end -}}
 {{- $durations := true -}}
 {{- range $key := list "drain_delay" "drain_timeout" -}}
-{{- $value := get $config.server $key -}}
+{{- $value := index $config.server $key -}}
 {{- if and (not (kindIs "invalid" $value)) (not (regexMatch "^([0-9]+(h|m|s|ms))+$" (toString $value))) -}}
 {{- $durations = false -}}
 {{- $faults = append $faults (printf "config.server.%s is %v; write a duration as 30s or 1m30s, so that the grace period can be derived from it" $key $value) -}}
