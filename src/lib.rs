@@ -1,2 +1,6 @@
 //! dinggate.
 pub mod dingtalk;
+pub mod operation;
+pub mod group;
+pub mod pb;
+pub mod service;

@@ -1,0 +1,98 @@
+//! Which two ids are one group, and of which kind it is: learned from DingTalk's answers, never from callers.
+
+use moka::sync::Cache;
+
+use super::{
+    error::{Error, Fault},
+    model::{GroupRef, Kind},
+};
+use crate::{
+    dingtalk::App,
+    operation::id::{ChatId, OpenConversationId},
+};
+
+/// Groups remembered at most; a forgotten one costs one read.
+const CAPACITY: u64 = 100_000;
+
+/// The directory of all apps. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Directory {
+    by_chat_id: Cache<(String, ChatId), GroupRef>,
+    by_open_id: Cache<(String, OpenConversationId), GroupRef>,
+}
+
+impl Directory {
+    pub(super) fn new() -> Self {
+        Self { by_chat_id: Cache::new(CAPACITY), by_open_id: Cache::new(CAPACITY) }
+    }
+
+    /// Remembers what DingTalk said, over what was known before.
+    pub(super) fn learn(&self, app: &App, said: &GroupRef) {
+        let known = self.known(app, said);
+        let merged = GroupRef {
+            open_conversation_id: said.open_conversation_id.clone().or(known.open_conversation_id),
+            chat_id: said.chat_id.clone().or(known.chat_id),
+            kind: said.kind.or(known.kind),
+        };
+        if let Some(id) = &merged.chat_id {
+            self.by_chat_id.insert((app.alias().to_owned(), id.clone()), merged.clone());
+        }
+        if let Some(id) = &merged.open_conversation_id {
+            self.by_open_id.insert((app.alias().to_owned(), id.clone()), merged.clone());
+        }
+    }
+
+    /// The fullest handle known. A handle that contradicts itself is refused; `field` is where it stands.
+    pub(super) fn complete(&self, app: &App, given: &GroupRef, field: &str) -> Result<GroupRef, Error> {
+        let by_chat_id = self.of_chat_id(app, given).unwrap_or_default();
+        let by_open_id = self.of_open_id(app, given).unwrap_or_default();
+        let mut faults = Vec::new();
+        let known_open_id = by_chat_id.open_conversation_id.or(by_open_id.open_conversation_id);
+        let known_chat_id = by_open_id.chat_id.or(by_chat_id.chat_id);
+        if differ(&given.open_conversation_id, &known_open_id) || differ(&given.chat_id, &known_chat_id) {
+            let field = format!("{field}.chat_id");
+            faults.push(Fault::new(field, "belongs to another group than open_conversation_id"));
+        }
+        let known_kind = by_chat_id.kind.or(by_open_id.kind);
+        if let Some(kind) = known_kind.filter(|kind| given.kind.is_some_and(|given| given != *kind)) {
+            faults.push(Fault::new(format!("{field}.kind"), format!("is wrong: this is a group of kind {kind}")));
+        }
+        if !faults.is_empty() {
+            return Err(Error::Invalid(faults));
+        }
+        Ok(GroupRef {
+            open_conversation_id: given.open_conversation_id.clone().or(known_open_id),
+            chat_id: given.chat_id.clone().or(known_chat_id),
+            kind: given.kind.or(known_kind),
+        })
+    }
+
+    fn known(&self, app: &App, group: &GroupRef) -> GroupRef {
+        self.of_chat_id(app, group).or_else(|| self.of_open_id(app, group)).unwrap_or_default()
+    }
+
+    fn of_chat_id(&self, app: &App, group: &GroupRef) -> Option<GroupRef> {
+        let id = group.chat_id.as_ref()?;
+        self.by_chat_id.get(&(app.alias().to_owned(), id.clone()))
+    }
+
+    fn of_open_id(&self, app: &App, group: &GroupRef) -> Option<GroupRef> {
+        let id = group.open_conversation_id.as_ref()?;
+        self.by_open_id.get(&(app.alias().to_owned(), id.clone()))
+    }
+}
+
+fn differ<T: PartialEq>(given: &Option<T>, known: &Option<T>) -> bool {
+    matches!((given, known), (Some(given), Some(known)) if given != known)
+}
+
+impl GroupRef {
+    /// The chat id, which the internal path needs. What only scenario groups have is not served yet.
+    pub(super) fn ordinary(&self) -> Result<&ChatId, Error> {
+        match (self.kind, &self.chat_id) {
+            (Some(kind @ Kind::Scenario), _) => Err(Error::KindNotImplemented { kind }),
+            (_, Some(chat_id)) => Ok(chat_id),
+            (_, None) => Err(Error::ChatIdUnknown),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What can go wrong with a job.
+
+use super::model::Kind;
+use crate::dingtalk::{self, Applied, Reason, Repeat, Spec};
+
+/// One fault of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Path of the field, as callers spell it.
+    pub field: String,
+    /// What is wrong with it.
+    pub description: String,
+}
+
+impl Fault {
+    /// A fault at a field.
+    pub fn new(field: impl Into<String>, description: impl Into<String>) -> Self {
+        Fault { field: field.into(), description: description.into() }
+    }
+}
+
+/// A failed job.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The request itself is at fault; nothing was sent.
+    #[error("the request is invalid")]
+    Invalid(Vec<Fault>),
+    /// An upstream call failed.
+    #[error("{} failed: {error}", spec.id)]
+    Upstream {
+        /// Which operation.
+        spec: &'static Spec,
+        /// How.
+        error: dingtalk::Error,
+    },
+    /// The job needs the chat id of a group that only its open conversation id is known of.
+    #[error("the chat id of this group is not known, and DingTalk cannot be asked for it")]
+    ChatIdUnknown,
+    /// The group is gone.
+    #[error("the group is disbanded")]
+    GroupDisbanded,
+    /// The job is not there for this kind of group in this version.
+    #[error("groups of kind {kind} are not served by this version")]
+    KindNotImplemented {
+        /// Which kind.
+        kind: Kind,
+    },
+    /// The same `request_id` came with another request.
+    #[error("this request_id was used for another request")]
+    RequestIdReused,
+}
+
+impl Error {
+    /// What callers are told. A write that acts again when repeated and may have been carried out has an unknown
+    /// outcome, whatever went wrong.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Error::Invalid(_) => Reason::FieldInvalid,
+            Error::Upstream { spec, error } => match (spec.repeat, error.applied()) {
+                (Repeat::Once | Repeat::Keyed, Applied::Maybe) => Reason::OutcomeUnknown,
+                _ => error.reason(),
+            },
+            Error::ChatIdUnknown => Reason::ChatIdUnknown,
+            Error::GroupDisbanded => Reason::GroupDisbanded,
+            Error::KindNotImplemented { .. } => Reason::NotImplemented,
+            Error::RequestIdReused => Reason::RequestIdReused,
+        }
+    }
+
+    /// Whether the same request can only ever end this way, so that the outcome is kept for its `request_id`. What
+    /// is unknown stays unknown: trying again is what must not happen.
+    pub(super) fn is_final(&self) -> bool {
+        self.reason() == Reason::OutcomeUnknown
+    }
+}

@@ -1,0 +1,56 @@
+//! What callers mean: one file per job, in the gateway's own words, over several upstream operations.
+
+mod create;
+mod directory;
+mod error;
+mod join_link;
+mod model;
+mod once;
+mod read;
+mod resolve;
+mod settings;
+mod update;
+
+pub use create::{Created, NewGroup};
+pub use error::{Error, Fault};
+pub use model::{Group, GroupRef, Kind, Member, PlannedCall, State};
+pub use settings::{Choice, Setting, Settings};
+pub use update::{Changes, Updated};
+
+use crate::dingtalk::{App, Client, Context, Endpoint};
+use directory::Directory;
+use once::Once;
+
+/// The jobs on groups. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Groups {
+    client: Client,
+    directory: Directory,
+    created: Once<Created>,
+    updated: Once<Updated>,
+}
+
+/// Who asks, for which app, and with which retry key.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Deadline and cost.
+    pub context: Context,
+    /// The app that acts.
+    pub app: App,
+    /// The caller's `request_id`, if there is one.
+    pub request_id: Option<String>,
+    /// Check and plan only; write nothing.
+    pub validate_only: bool,
+}
+
+impl Groups {
+    /// Nothing is known of any group yet.
+    pub fn new(client: Client) -> Self {
+        Self { client, directory: Directory::new(), created: Once::new(), updated: Once::new() }
+    }
+
+    async fn call<E: Endpoint>(&self, request: &Request, endpoint: &E) -> Result<E::Reply, Error> {
+        let outcome = self.client.call(&request.context, &request.app, endpoint).await;
+        outcome.map_err(|error| Error::Upstream { spec: E::SPEC, error })
+    }
+}

@@ -1,0 +1,112 @@
+//! The gateway's own words for groups and people.
+
+use std::collections::HashSet;
+
+use super::settings::Settings;
+use crate::{
+    dingtalk::Spec,
+    operation::{
+        group::OwnerType,
+        id::{ChatId, MediaId, OpenConversationId, UnionId, UserId},
+    },
+};
+
+/// The handle of a group: what is known of its two ids and its kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct GroupRef {
+    /// The newer id.
+    pub open_conversation_id: Option<OpenConversationId>,
+    /// The older id.
+    pub chat_id: Option<ChatId>,
+    /// The kind.
+    pub kind: Option<Kind>,
+}
+
+/// What DingTalk distinguishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum Kind {
+    /// Members of one organisation.
+    Internal,
+    /// An ordinary group; only for apps that DingTalk has allowed to.
+    Standard,
+    /// Made from a template.
+    Scenario,
+}
+
+/// A person.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Member {
+    /// An employee.
+    User(UserId),
+    /// Somebody outside the organisation.
+    Union(UnionId),
+}
+
+/// A group as far as it is known; fields that were not asked for or not answered are empty.
+#[derive(Debug, Clone, Default)]
+pub struct Group {
+    /// The handle.
+    pub group_ref: GroupRef,
+    /// The name.
+    pub title: Option<String>,
+    /// Who owns it.
+    pub owner: Option<Member>,
+    /// The avatar.
+    pub icon: Option<MediaId>,
+    /// What is set.
+    pub settings: Settings,
+    /// How many people are in it.
+    pub member_count: Option<usize>,
+    /// Whether it still exists.
+    pub state: Option<State>,
+}
+
+/// The life of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It exists.
+    Active,
+    /// It is gone; it can be read, not changed.
+    Disbanded,
+}
+
+/// An upstream call that a validated request would make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlannedCall {
+    /// The operation.
+    pub operation: &'static str,
+    /// How often.
+    pub count: usize,
+}
+
+impl PlannedCall {
+    pub(super) fn once(spec: &Spec) -> Self {
+        PlannedCall { operation: spec.id, count: 1 }
+    }
+}
+
+impl Member {
+    /// The id and its type, as owner fields want them.
+    pub(super) fn as_owner(&self) -> (&str, OwnerType) {
+        match self {
+            Member::User(id) => (&id.0, OwnerType::Emp),
+            Member::Union(id) => (&id.0, OwnerType::Ext),
+        }
+    }
+}
+
+/// Members in the two lists that DingTalk wants, each once, in the order given.
+pub(super) fn split(members: impl IntoIterator<Item = Member>) -> (Vec<UserId>, Vec<UnionId>) {
+    let (mut users, mut unions, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+    for member in members {
+        if !seen.insert(member.clone()) {
+            continue;
+        }
+        match member {
+            Member::User(id) => users.push(id),
+            Member::Union(id) => unions.push(id),
+        }
+    }
+    (users, unions)
+}

@@ -1,0 +1,152 @@
+//! Changing a group.
+
+use super::{
+    Groups, Request,
+    error::{Error, Fault},
+    model::{Group, GroupRef, Kind, Member, PlannedCall, State},
+    settings::{Choice, Setting, Settings},
+};
+use crate::{
+    dingtalk::{Endpoint, Spec},
+    operation::{
+        group::{GetGroup, SetPrivateChat, UpdateGroup},
+        id::{ChatId, MediaId},
+    },
+};
+
+/// Most characters in the name of an internal or standard group.
+const TITLE_MAX: usize = 20;
+
+/// What is to be changed; what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Changes {
+    /// The new name.
+    pub title: Option<String>,
+    /// The new owner, a member already.
+    pub owner: Option<Member>,
+    /// The new avatar.
+    pub icon: Option<MediaId>,
+    /// The settings to change.
+    pub settings: Settings,
+}
+
+/// What was changed, or would be.
+#[derive(Debug, Clone)]
+pub struct Updated {
+    /// The handle and the fields that were written.
+    pub group: Group,
+    /// The plan, when only that was asked for.
+    pub planned: Vec<PlannedCall>,
+}
+
+impl Changes {
+    /// What a group of this kind would not take, beyond the rules of single fields.
+    pub fn faults(&self, kind: Kind) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let ordinary = kind != Kind::Scenario;
+        if ordinary && self.title.as_ref().is_some_and(|title| title.chars().count() > TITLE_MAX) {
+            let text = format!("has at most {TITLE_MAX} characters in an internal or standard group");
+            faults.push(Fault::new("group.title", text));
+        }
+        for setting in self.settings.stated() {
+            if let Some(text) = setting.refusal(kind) {
+                faults.push(Fault::new(format!("group.settings.{}", setting.name()), text));
+            }
+        }
+        if ordinary && self.private_chat().is_some() && !self.is_private_chat_only() {
+            let text = "settings.private_chat must be the only path: it is a call of its own at DingTalk";
+            faults.push(Fault::new("update_mask", text));
+        }
+        faults
+    }
+
+    fn private_chat(&self) -> Option<Choice> {
+        self.settings.get(Setting::PrivateChat)
+    }
+
+    fn is_private_chat_only(&self) -> bool {
+        let mut alone = Changes::default();
+        if let Some(choice) = self.private_chat() {
+            alone.settings.set(Setting::PrivateChat, choice);
+        }
+        *self == alone
+    }
+
+    fn touches_settings(&self) -> bool {
+        self.settings != Settings::default()
+    }
+
+    /// DingTalk documents a setting that is left out as reset, so the others have to be read first.
+    fn needs_read(&self) -> bool {
+        self.touches_settings() && self.private_chat().is_none() && !self.settings.has_all_ordinary()
+    }
+
+    fn planned(&self) -> Vec<PlannedCall> {
+        let read = self.needs_read().then_some(GetGroup::SPEC);
+        read.into_iter().chain([self.write_spec()]).map(PlannedCall::once).collect()
+    }
+
+    fn write_spec(&self) -> &'static Spec {
+        if self.private_chat().is_some() { SetPrivateChat::SPEC } else { UpdateGroup::SPEC }
+    }
+}
+
+impl Groups {
+    /// Changes an internal or standard group: one write, and one read before it when some but not all settings are
+    /// to change. Between the two, the last writer wins.
+    pub async fn update(&self, request: &Request, group: &GroupRef, changes: Changes) -> Result<Updated, Error> {
+        let handle = self.directory.complete(&request.app, group, "group.ref")?;
+        let chat_id = handle.ordinary()?.clone();
+        let faults = changes.faults(handle.kind.unwrap_or(Kind::Internal));
+        if !faults.is_empty() {
+            return Err(Error::Invalid(faults));
+        }
+        if request.validate_only {
+            return Ok(Updated { group: written(handle, &changes), planned: changes.planned() });
+        }
+        let (groups, own_request) = (self.clone(), request.clone());
+        let (spec, payload) = (changes.write_spec(), (handle.clone(), changes.clone()));
+        let work = async move {
+            groups.write(&own_request, &chat_id, &changes).await?;
+            Ok(Updated { group: written(handle, &changes), planned: Vec::new() })
+        };
+        self.updated.run(request, &payload, spec, work).await
+    }
+
+    async fn write(&self, request: &Request, chatid: &ChatId, changes: &Changes) -> Result<(), Error> {
+        if let Some(choice) = changes.private_chat() {
+            let is_prohibit = choice == Choice::Disabled;
+            return self.call(request, &SetPrivateChat { chatid, is_prohibit }).await.map(drop);
+        }
+        let mut settings = changes.settings.clone();
+        if changes.needs_read() {
+            let info = self.read_ordinary(request, chatid).await?;
+            if info.state() == State::Disbanded {
+                return Err(Error::GroupDisbanded);
+            }
+            settings = settings.or(&Settings::from(&info));
+        }
+        let owner = changes.owner.as_ref().map(Member::as_owner);
+        let endpoint = UpdateGroup {
+            chatid,
+            name: changes.title.as_deref(),
+            owner: owner.map(|(id, _)| id),
+            owner_type: owner.map(|(_, owner_type)| owner_type),
+            icon: changes.icon.as_ref(),
+            management_options: changes.touches_settings().then(|| settings.to_options()),
+        };
+        self.call(request, &endpoint).await.map(drop)
+    }
+}
+
+/// The handle and what was written; nothing that was not.
+fn written(group_ref: GroupRef, changes: &Changes) -> Group {
+    Group {
+        group_ref,
+        title: changes.title.clone(),
+        owner: changes.owner.clone(),
+        icon: changes.icon.clone(),
+        settings: changes.settings.clone(),
+        ..Group::default()
+    }
+}

@@ -1,0 +1,2 @@
+//! The gRPC surface.
+mod check;
