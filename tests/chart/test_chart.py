@@ -94,6 +94,10 @@ class SafeDefaults(unittest.TestCase):
         self.assertIn("memory", container(documents)["resources"]["limits"])
         self.assertTrue(all(mount["readOnly"] for mount in container(documents)["volumeMounts"]))
 
+    def test_one_replica_runs_unless_more_are_asked_for(self):
+        self.assertEqual(one(render(values("minimal")), "Deployment")["spec"]["replicas"], 1)
+        self.assertEqual(one(render(values("production")), "Deployment")["spec"]["replicas"], 3)
+
     def test_no_pod_is_lost_in_a_rollout(self):
         strategy = one(render(values("minimal")), "Deployment")["spec"]["strategy"]["rollingUpdate"]
         self.assertEqual(strategy, {"maxUnavailable": 0, "maxSurge": 1})
@@ -159,6 +163,21 @@ class Wiring(unittest.TestCase):
         volumes = {volume["name"] for volume in pod(documents)["spec"]["volumes"]}
         self.assertEqual(mounts, {"config", "secrets", "private-ca"})
         self.assertEqual(mounts, volumes)
+
+    def test_what_the_user_gives_for_the_pod_stands_in_the_pod(self):
+        given = values("everything")
+        documents = render(given)
+        spec = pod(documents)["spec"]
+        for key in ("nodeSelector", "tolerations", "affinity", "topologySpreadConstraints"):
+            self.assertEqual(spec[key], given[key], key)
+        self.assertEqual(spec["imagePullSecrets"], [{"name": "registry"}])
+        self.assertEqual(spec["serviceAccountName"], one(documents, "ServiceAccount")["metadata"]["name"])
+        self.assertEqual(container(documents)["imagePullPolicy"], "Always")
+        self.assertEqual(container(documents)["resources"]["limits"], {"memory": "512Mi"})
+        self.assertEqual(container(documents)["startupProbe"]["failureThreshold"], 60)
+        self.assertEqual(pod(documents)["metadata"]["annotations"]["example.com/note"], "everything")
+        self.assertEqual(pod(documents)["metadata"]["labels"]["tier"], "edge")
+        self.assertTrue(all(document["metadata"]["labels"]["team"] == "chat" for document in documents))
 
     def test_names_fit_a_dns_label(self):
         for override in ({}, {"fullnameOverride": "x" * 80}, {"nameOverride": "y" * 80}):
