@@ -1,0 +1,50 @@
+# docker build --target gateway .     the gateway alone, for production (the default)
+# docker build --target simulator .   the simulated DingTalk, for other teams' tests
+# A release gives both bases by digest: --build-arg RUST_IMAGE=…@sha256:… --build-arg BASE_IMAGE=…@sha256:…
+ARG RUST_IMAGE=docker.io/library/rust:1.95-slim-bookworm
+ARG BASE_IMAGE=gcr.io/distroless/cc-debian12:nonroot
+
+# The dependencies alone, from the manifests alone: this layer lasts until Cargo.lock changes.
+FROM ${RUST_IMAGE} AS deps
+WORKDIR /build
+COPY Cargo.toml Cargo.lock ./
+COPY simulator/Cargo.toml simulator/
+RUN mkdir -p src simulator/src \
+    && echo 'fn main() {}' >build.rs \
+    && cp build.rs src/main.rs \
+    && touch src/lib.rs simulator/src/lib.rs \
+    && cargo build --release --locked --no-default-features
+
+FROM deps AS build
+COPY . .
+# The copied files may be older than the empty ones that were just built, and cargo goes by that.
+RUN touch build.rs src/main.rs src/lib.rs simulator/src/lib.rs \
+    && cargo build --release --locked --no-default-features
+
+FROM build AS build-simulator
+RUN cargo build --release --locked
+
+FROM ${BASE_IMAGE} AS simulator
+LABEL org.opencontainers.image.title="dinggate-simulator" \
+      org.opencontainers.image.description="A simulated DingTalk for tests" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build-simulator /build/target/release/dinggate /usr/local/bin/dinggate
+USER 65532:65532
+EXPOSE 8080
+ENTRYPOINT ["/usr/local/bin/dinggate"]
+CMD ["simulator", "--dingtalk-addr", "0.0.0.0:8080"]
+
+FROM ${BASE_IMAGE} AS gateway
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="dinggate" \
+      org.opencontainers.image.description="A typed, frugal gRPC gateway to DingTalk's group-chat APIs" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /build/target/release/dinggate /usr/local/bin/dinggate
+USER 65532:65532
+EXPOSE 50051 9090
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["/usr/local/bin/dinggate", "health"]
+ENTRYPOINT ["/usr/local/bin/dinggate"]
+CMD ["serve", "--config", "/etc/dinggate/dinggate.toml"]
