@@ -12,6 +12,8 @@ use crate::reference::{self, TokenPlace};
 
 /// Older records are forgotten, so that a simulator may run for months; the counters go on.
 const MAX_RECORDS: usize = 10_000;
+/// Of larger bodies the log has the size only.
+const MAX_BODY: usize = 64 << 10;
 
 /// One request. Secrets and tokens are replaced by `[redacted]`.
 #[derive(Debug, Clone, Serialize)]
@@ -30,7 +32,7 @@ pub struct CallRecord {
     pub app: Option<String>,
     /// The query parameters.
     pub query: Value,
-    /// The JSON body; null if there was none.
+    /// The JSON body; null if there was none, a note in brackets if it is not JSON or very large.
     pub body: Value,
     /// The HTTP status answered; none while there is no answer, and for good if the connection was dropped.
     pub status: Option<u16>,
@@ -124,7 +126,8 @@ fn body(call: &Call) -> Value {
         return Value::Null;
     }
     match call.json() {
-        Some(fields) => Value::Object(redacted(fields)),
+        Some(fields) if call.body.len() <= MAX_BODY => Value::Object(redacted(fields)),
+        Some(_) => json!(format!("[{} bytes of JSON]", call.body.len())),
         None => json!(format!("[{} bytes that are not a JSON object]", call.body.len())),
     }
 }

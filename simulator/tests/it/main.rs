@@ -1,0 +1,10 @@
+//! The simulator over real HTTP, as a client sees it.
+#![allow(clippy::unwrap_used, reason = "clippy allows it in tests, not in the functions they share")]
+
+mod control;
+mod faults;
+mod groups;
+mod requests;
+mod server;
+mod support;
+mod tokens;
