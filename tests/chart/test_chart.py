@@ -49,7 +49,8 @@ class Rendering(unittest.TestCase):
 
     def test_every_document_is_valid_where_the_chart_is_supported(self):
         oldest = re.search(r"[0-9]+\.[0-9]+", yaml.safe_load((CHART / "Chart.yaml").read_text())["kubeVersion"]).group()
-        self.assertEqual(oldest, KUBERNETES[0])
+        newest = kubernetes_validate.latest_version()
+        self.assertEqual((f"{oldest}.0", newest), (f"{KUBERNETES[0]}.0", f"{KUBERNETES[-1]}.0"))
         for scenario in SCENARIOS:
             for kubernetes in KUBERNETES:
                 documents = render(yaml.safe_load(scenario.read_text()), kubernetes=f"{kubernetes}.0")

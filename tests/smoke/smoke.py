@@ -27,12 +27,16 @@ def expect(condition, sentence):
 
 
 def wait_until_serving(channel):
-    """The channel is connected when the port is open; health says whether the gateway wants calls."""
+    """An open port is not enough: health says when the gateway wants calls."""
     request = health_pb2.HealthCheckRequest(service="")
-    reply = health_pb2_grpc.HealthStub(channel).Check(request, timeout=START_SECONDS, wait_for_ready=True)
-    status = health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status)
-    expect(status == "SERVING", f"health says {status}")
-    print("health: SERVING")
+    watch = health_pb2_grpc.HealthStub(channel).Watch(request, timeout=START_SECONDS, wait_for_ready=True)
+    for reply in watch:
+        status = health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status)
+        print(f"health: {status}")
+        if status == "SERVING":
+            watch.cancel()
+            return
+    raise SmokeError("the health check ended before the gateway was SERVING")
 
 
 def reflected_services(channel, version):
