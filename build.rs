@@ -62,7 +62,8 @@ struct Checks {
 
 impl Checks {
     fn new(pool: DescriptorPool) -> Result<Self> {
-        let extension = |name: &str| pool.get_extension_by_name(name).ok_or(format!("{name} is not declared"));
+        let extension =
+            |name: &str| pool.get_extension_by_name(name).ok_or(format!("{name} is not declared"));
         let field_rules = extension("buf.validate.field")?;
         let message_rules = extension("buf.validate.message")?;
         let oneof_rules = extension("buf.validate.oneof")?;
@@ -114,7 +115,10 @@ impl Checks {
             writeln!(body, "rules::{}(self, at, out);", id.replace('.', "_"))?;
         }
         let ty = rust_type(message);
-        writeln!(code, "impl Check for {ty} {{ fn check(&self, at: &At<'_>, out: &mut Violations) {{\n{body}}} }}")?;
+        writeln!(
+            code,
+            "impl Check for {ty} {{ fn check(&self, at: &At<'_>, out: &mut Violations) {{\n{body}}} }}"
+        )?;
         Ok(())
     }
 
@@ -145,7 +149,9 @@ impl Checks {
             return Ok(if checks.is_empty() && missing.is_empty() {
                 String::new()
             } else {
-                format!("{{ {here} match &self.{slot} {{ Some(value) => {{ {checks} }} None => {{ {missing} }} }} }}\n")
+                format!(
+                    "{{ {here} match &self.{slot} {{ Some(value) => {{ {checks} }} None => {{ {missing} }} }} }}\n"
+                )
             });
         }
         if rules.required() {
@@ -229,16 +235,17 @@ impl Rules {
         Ok(code)
     }
 
-    /// Checks on each item of a list, or each value of a map.
+    /// Checks on each item of a list. Maps of messages are not in use.
     fn each(&self, field: &FieldDescriptor) -> Result<String> {
         if field.is_map() {
             let nested = map_value(field).as_message().is_some_and(is_ours);
-            let each = "for (key, value) in value { value.check(&at.key(key), out); }";
-            return Ok(if nested { each.to_owned() } else { String::new() });
+            let refused = || unknown(field.full_name(), "map", "values that are messages");
+            return if nested { Err(refused()) } else { Ok(String::new()) };
         }
         let repeated = self.set_rules()?.into_iter().find(|(name, _)| name == "repeated");
         let items = repeated.filter(|(_, repeated)| repeated.has_field_by_name("items"));
-        let items = items.and_then(|(_, repeated)| repeated.get_field_by_name("items")?.as_message().cloned());
+        let items =
+            items.and_then(|(_, repeated)| repeated.get_field_by_name("items")?.as_message().cloned());
         let mut checks = match items {
             Some(items) => Rules(items).typed(&field.kind(), field.full_name())?,
             None => String::new(),
@@ -285,7 +292,8 @@ impl Rules {
                     }
                     ("duration", "gt" | "gte" | "lte") => {
                         let bound = value.as_message().ok_or("a duration is a message")?;
-                        let part = |name| bound.get_field_by_name(name).map(|v| v.to_string()).unwrap_or_default();
+                        let part =
+                            |name| bound.get_field_by_name(name).map(|v| v.to_string()).unwrap_or_default();
                         let (seconds, nanos) = (part("seconds"), part("nanos"));
                         write!(code, "duration_{key}(value, {seconds}, {nanos}, &at, out);")?;
                     }

@@ -1,6 +1,15 @@
-//! dinggate.
+//! dinggate: a typed gRPC gateway to DingTalk's group-chat APIs.
+//!
+//! A call comes in at [`service`] (decode, check), becomes one function of [`group`] (what callers mean), which uses
+//! one or more of [`operation`] (what DingTalk offers, as data), carried out by [`dingtalk`] (tokens, the two wire
+//! generations, errors). [`server`] wires it, [`config`] and [`telemetry`] serve it. Imports go in that direction
+//! only; `ARCHITECTURE.md` has the map, and a test holds it.
+
+pub mod config;
 pub mod dingtalk;
-pub mod operation;
 pub mod group;
+pub mod operation;
 pub mod pb;
+pub mod server;
 pub mod service;
+pub mod telemetry;

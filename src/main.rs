@@ -1,2 +1,203 @@
-//! bin
-fn main() {}
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::{Context as _, anyhow, bail};
+use clap::{Parser, Subcommand};
+use dinggate::{
+    config::{self, Sources},
+    dingtalk::Client,
+    server::Server,
+    telemetry,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::Instant,
+};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+#[cfg(feature = "sandbox")]
+mod sandbox;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A typed, frugal gRPC gateway to DingTalk's group-chat APIs.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the gateway and a simulated DingTalk in one process: no credentials, no files
+    #[cfg(feature = "sandbox")]
+    #[command(after_help = "Example:\n  dinggate sandbox --grpc-addr 127.0.0.1:50051")]
+    Sandbox(sandbox::SandboxArgs),
+    /// Start the gateway
+    #[command(after_help = "Examples:\n  dinggate serve --config dinggate.toml\n  \
+        DINGGATE__APPS__ORDERS__APP_SECRET=... dinggate serve --config dinggate.toml\n\n\
+        Without --config: DINGGATE_CONFIG, then ./dinggate.toml.")]
+    Serve(ConfigArg),
+    /// Check a configuration and report everything that is wrong with it
+    #[command(after_help = "Examples:\n  dinggate check --config dinggate.toml\n  \
+        dinggate check --config dinggate.toml --online\n\nExit code 0: usable, 1: not.")]
+    Check {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Also fetch an access token for every app
+        #[arg(long)]
+        online: bool,
+    },
+    /// Print the effective configuration with the origin of each value, secrets hidden
+    #[command(
+        after_help = "Example:\n  DINGGATE__SERVER__DRAIN_DELAY=0s dinggate config --config dinggate.toml"
+    )]
+    Config(ConfigArg),
+    /// Ask a running gateway whether it serves; exit code 0 when it does
+    #[command(after_help = "Example:\n  dinggate health --addr 127.0.0.1:50051")]
+    Health {
+        /// Where the gateway's gRPC port is
+        #[arg(long, default_value = "127.0.0.1:50051")]
+        addr: SocketAddr,
+        /// A service by its full name; empty for the gateway as a whole
+        #[arg(long, default_value = "")]
+        service: String,
+    },
+    /// Start only the simulated DingTalk, for tests of other programs
+    #[cfg(feature = "sandbox")]
+    #[command(after_help = "Example:\n  dinggate simulator --dingtalk-addr 127.0.0.1:8080")]
+    Simulator(sandbox::SimulatorArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ConfigArg {
+    /// The configuration file (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigArg {
+    fn sources(self) -> anyhow::Result<Sources> {
+        let file = self.config.or_else(config::default_file);
+        let advice = || {
+            anyhow!(
+                "no configuration: name a file with --config or DINGGATE_CONFIG, or put one at ./dinggate.toml. The least that works:\n\n{}",
+                config::EXAMPLE
+            )
+        };
+        file.map(Sources::file_and_environment).ok_or_else(advice)
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        eprintln!("error: another TLS provider is installed already");
+        return ExitCode::FAILURE;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = runtime
+        .context("the runtime cannot be started")
+        .and_then(|runtime| runtime.block_on(run(cli.command)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(args) => sandbox::sandbox(args).await,
+        #[cfg(feature = "sandbox")]
+        Command::Simulator(args) => sandbox::simulator(args).await,
+        Command::Serve(config) => serve(config.sources()?).await,
+        Command::Check { config, online } => check(config.sources()?, online).await,
+        Command::Config(config) => print(&config.sources()?.load()?.to_string()),
+        Command::Health { addr, service } => health(addr, service).await,
+    }
+}
+
+async fn serve(sources: Sources) -> anyhow::Result<()> {
+    let loaded = sources.load()?;
+    let telemetry = telemetry::init(&loaded.config.telemetry)?;
+    let outcome = Server::build(loaded).await?.run(shutdown_signal()?).await;
+    telemetry.shutdown().await;
+    outcome
+}
+
+async fn check(sources: Sources, online: bool) -> anyhow::Result<()> {
+    let loaded = sources.load()?;
+    print(&format!("the configuration is valid, {} app(s)\n", loaded.apps.len()))?;
+    if !online {
+        return Ok(());
+    }
+    let client =
+        Client::new(&loaded.config.dingtalk, &loaded.config.token).map_err(|error| anyhow!(error))?;
+    let mut failed = 0;
+    for app in &loaded.apps {
+        let deadline = Instant::now() + loaded.config.server.default_deadline;
+        match client.check_token(app, deadline).await {
+            Ok(()) => print(&format!("app {app}: DingTalk issues an access token\n"))?,
+            Err(error) => {
+                failed += 1;
+                print(&format!("app {app}: {error}\n"))?;
+            }
+        }
+    }
+    if failed > 0 {
+        bail!("{failed} of {} app(s) cannot have an access token", loaded.apps.len());
+    }
+    Ok(())
+}
+
+async fn health(addr: SocketAddr, service: String) -> anyhow::Result<()> {
+    let ask = async {
+        let channel = tonic::transport::Endpoint::from_shared(format!("http://{addr}"))?.connect().await?;
+        let reply = HealthClient::new(channel).check(HealthCheckRequest { service }).await?;
+        anyhow::Ok(reply.into_inner().status())
+    };
+    let status = tokio::time::timeout(Duration::from_secs(5), ask);
+    let status =
+        status.await.context("no answer within 5 s")?.with_context(|| format!("{addr} does not answer"))?;
+    print(&format!("{}\n", status.as_str_name()))?;
+    if status == ServingStatus::Serving { Ok(()) } else { bail!("it is not serving") }
+}
+
+/// Standard output is what this program says; a reader that has gone away is no failure.
+fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Ends at the first SIGTERM or Ctrl-C; a second one ends the process.
+fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (first, seen) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let mut first = Some(first);
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            match first.take() {
+                Some(first) => drop(first.send(())),
+                None => std::process::exit(1),
+            }
+        }
+    });
+    Ok(async move { drop(seen.await) })
+}

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{
     Groups, Request,
     error::{Error, Fault},
-    model::{Group, GroupRef, Kind, Member, PlannedCall, State, split},
+    model::{Group, GroupRef, Kind, Member, Outcome, PlannedCall, State, split},
     settings::{Setting, Settings},
 };
 use crate::{
@@ -33,17 +33,6 @@ pub struct NewGroup {
     pub kind: Kind,
 }
 
-/// What was created, or would be.
-#[derive(Debug, Clone)]
-pub struct Created {
-    /// The group; its handle is empty when only a plan was asked for.
-    pub group: Group,
-    /// Who is in it.
-    pub members: Vec<Member>,
-    /// The plan, when only that was asked for.
-    pub planned: Vec<PlannedCall>,
-}
-
 impl NewGroup {
     /// What DingTalk would not take, beyond the rules of single fields.
     pub fn faults(&self) -> Vec<Fault> {
@@ -51,12 +40,14 @@ impl NewGroup {
         let most = CreateGroup::SPEC.max_members.unwrap_or(usize::MAX);
         let count = self.everyone().count();
         if self.kind != Kind::Scenario && count > most {
-            let text = format!("are {count} with the owner; this version creates a group with at most {most}");
+            let text =
+                format!("are {count} with the owner; this version creates a group with at most {most}");
             faults.push(Fault::new("members", text));
         }
         for setting in self.settings.stated() {
             let own_call = setting == Setting::PrivateChat && self.kind != Kind::Scenario;
-            let own_call = own_call.then_some("cannot be set while creating: call UpdateGroup with this path alone");
+            let own_call =
+                own_call.then_some("cannot be set while creating: call UpdateGroup with this path alone");
             if let Some(text) = own_call.or_else(|| setting.refusal(self.kind)) {
                 faults.push(Fault::new(format!("settings.{}", setting.name()), text));
             }
@@ -73,7 +64,7 @@ impl NewGroup {
 
 impl Groups {
     /// Creates an internal or standard group with all its members in one call.
-    pub async fn create(&self, request: &Request, new: NewGroup) -> Result<Created, Error> {
+    pub async fn create(&self, request: &Request, new: NewGroup) -> Result<Outcome<Group>, Error> {
         let faults = new.faults();
         if !faults.is_empty() {
             return Err(Error::Invalid(faults));
@@ -82,14 +73,14 @@ impl Groups {
             return Err(Error::KindNotImplemented { kind: new.kind });
         }
         if request.validate_only {
-            return Ok(new.plan());
+            return Ok(Outcome::Planned(vec![PlannedCall::once(CreateGroup::SPEC)]));
         }
         let (groups, own_request, payload) = (self.clone(), request.clone(), new.clone());
         let work = async move { groups.create_ordinary(&own_request, new).await };
-        self.created.run(request, &payload, CreateGroup::SPEC, work).await
+        self.created.run(request, &payload, CreateGroup::SPEC, work).await.map(Outcome::Done)
     }
 
-    async fn create_ordinary(&self, request: &Request, new: NewGroup) -> Result<Created, Error> {
+    async fn create_ordinary(&self, request: &Request, new: NewGroup) -> Result<Group, Error> {
         // Nobody is in a group by owning it: DingTalk wants the owner among the members.
         let (user_ids, union_ids) = split(new.everyone().cloned());
         let (owner, owner_type) = new.owner.as_owner();
@@ -110,27 +101,15 @@ impl Groups {
             kind: Some(Kind::from_tag(reply.conversation_tag).unwrap_or(new.kind)),
         };
         self.directory.learn(&request.app, &group_ref);
-        let mut created = new.plan();
-        created.group.group_ref = group_ref;
-        created.planned.clear();
-        Ok(created)
-    }
-}
-
-impl NewGroup {
-    /// The group as it will be, and the call that makes it.
-    fn plan(&self) -> Created {
-        let members: Vec<Member> = self.everyone().cloned().collect();
-        let group = Group {
-            group_ref: GroupRef { kind: Some(self.kind), ..GroupRef::default() },
-            title: Some(self.title.clone()),
-            owner: Some(self.owner.clone()),
-            icon: self.icon.clone(),
-            settings: self.settings.clone(),
-            member_count: Some(members.len()),
+        Ok(Group {
+            group_ref,
+            member_count: Some(user_ids.len() + union_ids.len()),
+            title: Some(new.title),
+            owner: Some(new.owner),
+            icon: new.icon,
+            settings: new.settings,
             state: Some(State::Active),
-        };
-        Created { group, members, planned: vec![PlannedCall::once(CreateGroup::SPEC)] }
+        })
     }
 }
 

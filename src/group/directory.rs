@@ -55,7 +55,10 @@ impl Directory {
         }
         let known_kind = by_chat_id.kind.or(by_open_id.kind);
         if let Some(kind) = known_kind.filter(|kind| given.kind.is_some_and(|given| given != *kind)) {
-            faults.push(Fault::new(format!("{field}.kind"), format!("is wrong: this is a group of kind {kind}")));
+            faults.push(Fault::new(
+                format!("{field}.kind"),
+                format!("is wrong: this is a group of kind {kind}"),
+            ));
         }
         if !faults.is_empty() {
             return Err(Error::Invalid(faults));

@@ -51,15 +51,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// What callers are told. A write that acts again when repeated and may have been carried out has an unknown
-    /// outcome, whatever went wrong.
+    /// What callers are told.
     pub fn reason(&self) -> Reason {
         match self {
             Error::Invalid(_) => Reason::FieldInvalid,
-            Error::Upstream { spec, error } => match (spec.repeat, error.applied()) {
-                (Repeat::Once | Repeat::Keyed, Applied::Maybe) => Reason::OutcomeUnknown,
-                _ => error.reason(),
-            },
+            Error::Upstream { spec, error } if is_unknown(spec.repeat, error) => Reason::OutcomeUnknown,
+            Error::Upstream { error, .. } => error.reason(),
             Error::ChatIdUnknown => Reason::ChatIdUnknown,
             Error::GroupDisbanded => Reason::GroupDisbanded,
             Error::KindNotImplemented { .. } => Reason::NotImplemented,
@@ -70,6 +67,18 @@ impl Error {
     /// Whether the same request can only ever end this way, so that the outcome is kept for its `request_id`. What
     /// is unknown stays unknown: trying again is what must not happen.
     pub(super) fn is_final(&self) -> bool {
-        self.reason() == Reason::OutcomeUnknown
+        let acts_again = matches!(self, Error::Upstream { spec, .. } if spec.repeat == Repeat::Once);
+        acts_again && self.reason() == Reason::OutcomeUnknown
+    }
+}
+
+/// A write that acts again when repeated and may have been carried out has an unknown outcome, whatever went wrong.
+/// One that sets a state can be repeated, so its caller is told what went wrong instead; only a deadline says
+/// nothing was changed, and must not say so when that is not known.
+fn is_unknown(repeat: Repeat, error: &dingtalk::Error) -> bool {
+    match repeat {
+        Repeat::Read => false,
+        Repeat::Set => matches!(error, dingtalk::Error::DeadlineExceeded { applied: Applied::Maybe }),
+        Repeat::Keyed | Repeat::Once => error.applied() == Applied::Maybe,
     }
 }

@@ -9,7 +9,12 @@ use crate::operation::group::GetJoinLink;
 
 impl Groups {
     /// The link, in the name of a member.
-    pub async fn join_link(&self, request: &Request, group: &GroupRef, inviter: Option<&Member>) -> Result<String, Error> {
+    pub async fn join_link(
+        &self,
+        request: &Request,
+        group: &GroupRef,
+        inviter: Option<&Member>,
+    ) -> Result<String, Error> {
         let handle = self.directory.complete(&request.app, group, "group")?;
         if let Some(kind @ Kind::Scenario) = handle.kind {
             return Err(Error::KindNotImplemented { kind });

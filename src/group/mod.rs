@@ -11,11 +11,11 @@ mod resolve;
 mod settings;
 mod update;
 
-pub use create::{Created, NewGroup};
+pub use create::NewGroup;
 pub use error::{Error, Fault};
-pub use model::{Group, GroupRef, Kind, Member, PlannedCall, State};
+pub use model::{Group, GroupRef, Kind, Member, Outcome, PlannedCall, State};
 pub use settings::{Choice, Setting, Settings};
-pub use update::{Changes, Updated};
+pub use update::Changes;
 
 use crate::dingtalk::{App, Client, Context, Endpoint};
 use directory::Directory;
@@ -26,8 +26,8 @@ use once::Once;
 pub struct Groups {
     client: Client,
     directory: Directory,
-    created: Once<Created>,
-    updated: Once<Updated>,
+    created: Once<Group>,
+    updated: Once<Group>,
 }
 
 /// Who asks, for which app, and with which retry key.

@@ -71,6 +71,15 @@ pub enum State {
     Disbanded,
 }
 
+/// How a write request ended.
+#[derive(Debug, Clone)]
+pub enum Outcome<T> {
+    /// It was carried out.
+    Done(T),
+    /// Only a plan was asked for: the upstream calls it would make.
+    Planned(Vec<PlannedCall>),
+}
+
 /// An upstream call that a validated request would make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlannedCall {

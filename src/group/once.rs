@@ -51,12 +51,15 @@ impl<T: Clone + Send + Sync + 'static> Once<T> {
 
         let outcomes = self.outcomes.clone();
         let task = tokio::spawn(
-            async move { outcomes.try_get_with(key, keep_if_final(fingerprint, work)).await }.in_current_span(),
+            async move { outcomes.try_get_with(key, keep_if_final(fingerprint, work)).await }
+                .in_current_span(),
         );
         let stored = match timeout_at(request.context.deadline, task).await {
             Ok(Ok(Ok(stored))) => stored,
             Ok(Ok(Err(passing))) => Stored::clone(&passing),
-            Ok(Err(_)) => return Err(unfinished(dingtalk::Error::Lost("the task of the job stopped".to_owned()))),
+            Ok(Err(_)) => {
+                return Err(unfinished(dingtalk::Error::Lost("the task of the job stopped".to_owned())));
+            }
             Err(_) => return Err(unfinished(dingtalk::Error::DeadlineExceeded { applied: Applied::Maybe })),
         };
         if stored.fingerprint == fingerprint { stored.outcome } else { Err(Error::RequestIdReused) }
@@ -106,7 +109,10 @@ mod tests {
     struct Worker(Arc<AtomicU32>);
 
     impl Worker {
-        fn work(&self, outcome: Result<u32, Error>) -> impl Future<Output = Result<u32, Error>> + Send + 'static {
+        fn work(
+            &self,
+            outcome: Result<u32, Error>,
+        ) -> impl Future<Output = Result<u32, Error>> + Send + 'static {
             let count = self.0.clone();
             async move {
                 count.fetch_add(1, Ordering::Relaxed);
@@ -167,7 +173,8 @@ mod tests {
         let (once, worker) = (Once::<u32>::new(), Worker::default());
         let lost = || Error::Upstream { spec: SPEC, error: dingtalk::Error::Lost("reset".to_owned()) };
         for _ in 0..3 {
-            let error = once.run(&request(Some("id")), &"p", SPEC, worker.work(Err(lost()))).await.unwrap_err();
+            let error =
+                once.run(&request(Some("id")), &"p", SPEC, worker.work(Err(lost()))).await.unwrap_err();
             assert_eq!(error.reason(), dingtalk::Reason::OutcomeUnknown);
         }
         assert_eq!(worker.count(), 1);

@@ -16,7 +16,11 @@ impl Groups {
     pub async fn get(&self, request: &Request, group: &GroupRef) -> Result<Group, Error> {
         let handle = self.directory.complete(&request.app, group, "group")?;
         let info = self.read_ordinary(request, handle.ordinary()?).await?;
-        let read = GroupRef { chat_id: handle.chat_id.clone(), kind: Kind::from_tag(info.conversation_tag), ..handle };
+        let read = GroupRef {
+            chat_id: handle.chat_id.clone(),
+            kind: Kind::from_tag(info.conversation_tag),
+            ..handle
+        };
         // Only the answer teaches the directory: the pair of ids is still the caller's word.
         self.directory.learn(&request.app, &GroupRef { open_conversation_id: None, ..read.clone() });
         Ok(Group::from_info(read, info))
@@ -45,7 +49,11 @@ impl Group {
             state: Some(info.state()),
             member_count: Some(info.user_ids.len() + info.union_ids.len()),
             title: Some(info.name),
-            owner: Some(if outside { Member::Union(UnionId(info.owner)) } else { Member::User(UserId(info.owner)) }),
+            owner: Some(if outside {
+                Member::Union(UnionId(info.owner))
+            } else {
+                Member::User(UserId(info.owner))
+            }),
             icon: info.icon.filter(|icon| !icon.0.is_empty()),
         }
     }

@@ -59,6 +59,11 @@ impl Setting {
         self.facts().0
     }
 
+    /// The setting of a field name.
+    pub fn of_name(name: &str) -> Option<Setting> {
+        Setting::iter().find(|setting| setting.name() == name)
+    }
+
     /// (field name, what 1 means on the wire, what 0 means). Source: DingTalk's field tables; the six ordinary ones
     /// hold for both generations.
     fn facts(self) -> (&'static str, Choice, Choice) {
@@ -88,7 +93,9 @@ impl Setting {
     pub(super) fn refusal(self, kind: Kind) -> Option<&'static str> {
         match kind {
             Kind::Scenario => None,
-            Kind::Internal | Kind::Standard if self == Setting::PrivateChat || ORDINARY.contains(&self) => None,
+            Kind::Internal | Kind::Standard if self == Setting::PrivateChat || ORDINARY.contains(&self) => {
+                None
+            }
             Kind::Internal | Kind::Standard => Some("is a setting of scenario groups only"),
         }
     }
@@ -124,7 +131,7 @@ impl Settings {
     }
 
     /// These, and where they are silent the others.
-    pub(super) fn or(&self, others: &Settings) -> Settings {
+    pub fn or(&self, others: &Settings) -> Settings {
         let mut merged = others.clone();
         for setting in Setting::iter() {
             if let Some(choice) = self.get(setting) {

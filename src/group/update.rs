@@ -3,7 +3,7 @@
 use super::{
     Groups, Request,
     error::{Error, Fault},
-    model::{Group, GroupRef, Kind, Member, PlannedCall, State},
+    model::{Group, GroupRef, Kind, Member, Outcome, PlannedCall, State},
     settings::{Choice, Setting, Settings},
 };
 use crate::{
@@ -28,15 +28,6 @@ pub struct Changes {
     pub icon: Option<MediaId>,
     /// The settings to change.
     pub settings: Settings,
-}
-
-/// What was changed, or would be.
-#[derive(Debug, Clone)]
-pub struct Updated {
-    /// The handle and the fields that were written.
-    pub group: Group,
-    /// The plan, when only that was asked for.
-    pub planned: Vec<PlannedCall>,
 }
 
 impl Changes {
@@ -94,7 +85,12 @@ impl Changes {
 impl Groups {
     /// Changes an internal or standard group: one write, and one read before it when some but not all settings are
     /// to change. Between the two, the last writer wins.
-    pub async fn update(&self, request: &Request, group: &GroupRef, changes: Changes) -> Result<Updated, Error> {
+    pub async fn update(
+        &self,
+        request: &Request,
+        group: &GroupRef,
+        changes: Changes,
+    ) -> Result<Outcome<Group>, Error> {
         let handle = self.directory.complete(&request.app, group, "group.ref")?;
         let chat_id = handle.ordinary()?.clone();
         let faults = changes.faults(handle.kind.unwrap_or(Kind::Internal));
@@ -102,15 +98,15 @@ impl Groups {
             return Err(Error::Invalid(faults));
         }
         if request.validate_only {
-            return Ok(Updated { group: written(handle, &changes), planned: changes.planned() });
+            return Ok(Outcome::Planned(changes.planned()));
         }
         let (groups, own_request) = (self.clone(), request.clone());
         let (spec, payload) = (changes.write_spec(), (handle.clone(), changes.clone()));
         let work = async move {
             groups.write(&own_request, &chat_id, &changes).await?;
-            Ok(Updated { group: written(handle, &changes), planned: Vec::new() })
+            Ok(written(handle, &changes))
         };
-        self.updated.run(request, &payload, spec, work).await
+        self.updated.run(request, &payload, spec, work).await.map(Outcome::Done)
     }
 
     async fn write(&self, request: &Request, chatid: &ChatId, changes: &Changes) -> Result<(), Error> {

@@ -57,8 +57,6 @@ pub(super) enum At<'a> {
     Field(&'a At<'a>, &'static str),
     /// An item of a list.
     Index(&'a At<'a>, usize),
-    /// A value of a map.
-    Key(&'a At<'a>, &'a str),
 }
 
 impl<'a> At<'a> {
@@ -69,10 +67,6 @@ impl<'a> At<'a> {
     fn index(&'a self, index: usize) -> At<'a> {
         At::Index(self, index)
     }
-
-    fn key(&'a self, key: &'a str) -> At<'a> {
-        At::Key(self, key)
-    }
 }
 
 impl fmt::Display for At<'_> {
@@ -82,7 +76,6 @@ impl fmt::Display for At<'_> {
             At::Field(At::Root, name) => f.write_str(name),
             At::Field(parent, name) => write!(f, "{parent}.{name}"),
             At::Index(parent, index) => write!(f, "{parent}[{index}]"),
-            At::Key(parent, key) => write!(f, "{parent}[{key:?}]"),
         }
     }
 }
@@ -99,7 +92,14 @@ mod generated {
 
 fn min_len(value: &str, least: usize, at: &At<'_>, out: &mut Violations) {
     if value.chars().count() < least {
-        out.add(at, if value.is_empty() { "is required".to_owned() } else { format!("has at least {least} characters") });
+        out.add(
+            at,
+            if value.is_empty() {
+                "is required".to_owned()
+            } else {
+                format!("has at least {least} characters")
+            },
+        );
     }
 }
 
@@ -223,7 +223,11 @@ mod rules {
         }
     }
 
-    pub(super) fn create_group_title_length(request: &pb::CreateGroupRequest, at: &At<'_>, out: &mut Violations) {
+    pub(super) fn create_group_title_length(
+        request: &pb::CreateGroupRequest,
+        at: &At<'_>,
+        out: &mut Violations,
+    ) {
         let scenario = matches!(request.kind, Some(pb::create_group_request::Kind::Scenario(_)));
         if !scenario && (21..=30).contains(&request.title.chars().count()) {
             out.add(&at.field("title"), "has at most 20 characters in an internal or standard group");
@@ -241,7 +245,11 @@ mod rules {
         }
     }
 
-    pub(super) fn update_group_title_length(request: &pb::UpdateGroupRequest, at: &At<'_>, out: &mut Violations) {
+    pub(super) fn update_group_title_length(
+        request: &pb::UpdateGroupRequest,
+        at: &At<'_>,
+        out: &mut Violations,
+    ) {
         let (Some(mask), Some(group)) = (&request.update_mask, &request.group) else { return };
         if mask.paths.iter().any(|path| path == "title") && group.title.is_empty() {
             out.add(&at.field("group").field("title"), "is required: the update mask names it");
@@ -264,9 +272,8 @@ mod rules {
     }
 
     fn is_update_path(path: &str) -> bool {
-        use strum::IntoEnumIterator;
         match path.strip_prefix("settings.") {
-            Some(name) => Setting::iter().any(|setting| setting.name() == name),
+            Some(name) => Setting::of_name(name).is_some(),
             None => matches!(path, "title" | "owner" | "icon_media_id" | "settings"),
         }
     }
@@ -284,7 +291,11 @@ mod rules {
         }
     }
 
-    pub(super) fn template_content_keys_distinct(content: &pb::TemplateContent, at: &At<'_>, out: &mut Violations) {
+    pub(super) fn template_content_keys_distinct(
+        content: &pb::TemplateContent,
+        at: &At<'_>,
+        out: &mut Violations,
+    ) {
         let (texts, media) = (&content.params, &content.media_ids);
         if texts.keys().any(|key| media.contains_key(key)) {
             out.add(at, "has no key in both maps");
@@ -329,7 +340,14 @@ mod tests {
         };
         let fields: Vec<_> = faults(&request).into_iter().map(|(field, _)| field).collect();
         for expected in [
-            "app", "title", "owner", "members[1].user_id", "members[2]", "members[3].id", "kind", "request_id",
+            "app",
+            "title",
+            "owner",
+            "members[1].user_id",
+            "members[2]",
+            "members[3].id",
+            "kind",
+            "request_id",
             "settings.searchable",
         ] {
             assert!(fields.iter().any(|field| field == expected), "{expected} is missing in {fields:?}");
@@ -339,7 +357,8 @@ mod tests {
 
     #[test]
     fn lengths_are_counted_in_code_points() {
-        for title in ["二十个汉字的群名称刚好可以用这么长的名字", "🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀"] {
+        for title in ["二十个汉字的群名称刚好可以用这么长的名字", "🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀"]
+        {
             assert_eq!(title.chars().count(), 20);
             assert_eq!(faults(&pb::CreateGroupRequest { title: title.to_owned(), ..valid() }), []);
             let longer = format!("{title}!");

@@ -1,2 +1,14 @@
-//! The gRPC surface.
+//! The gRPC surface: decode, check, call one function of `group/`, encode.
+
 mod check;
+mod convert;
+mod groups;
+mod later;
+mod layers;
+mod rpc;
+mod status;
+
+pub use groups::GroupApi;
+pub use later::Later;
+pub use layers::{Limits, Stack};
+pub use rpc::Apps;

@@ -1,0 +1,108 @@
+//! `dinggate sandbox` and `dinggate simulator`: DingTalk on this machine.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::Context as _;
+use dinggate::{config::Sources, server::Server, telemetry};
+use dinggate_simulator::{Options, Seed, Simulator, seed};
+
+use crate::{print, shutdown_signal};
+
+/// Arguments of `dinggate sandbox`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SandboxArgs {
+    /// Where gRPC listens; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:50051")]
+    grpc_addr: SocketAddr,
+    /// Where /livez and /readyz listen
+    #[arg(long, default_value = "127.0.0.1:9090")]
+    http_addr: SocketAddr,
+    #[command(flatten)]
+    simulator: SimulatorArgs,
+}
+
+/// Arguments of `dinggate simulator`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SimulatorArgs {
+    /// Where the simulated DingTalk listens
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    dingtalk_addr: SocketAddr,
+    /// An organisation of your own (JSON) instead of the built-in one
+    #[arg(long, value_name = "FILE")]
+    seed: Option<PathBuf>,
+}
+
+impl SimulatorArgs {
+    fn seed(&self) -> anyhow::Result<Seed> {
+        let Some(file) = &self.seed else { return Ok(Seed::demo()) };
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        Seed::from_json(&text).with_context(|| format!("{} is not a seed", file.display()))
+    }
+
+    async fn start(&self, seed: Seed) -> anyhow::Result<Simulator> {
+        let addr = self.dingtalk_addr;
+        let advice = || format!("--dingtalk-addr: cannot listen on {addr} (port 0 takes a free one)");
+        Simulator::start(Options { addr, seed }).await.with_context(advice)
+    }
+}
+
+/// The gateway and the simulator in one process, until Ctrl-C.
+pub(crate) async fn sandbox(args: SandboxArgs) -> anyhow::Result<()> {
+    let seed = args.simulator.seed()?;
+    let (corp_id, app) = first_app(&seed).context("the seed has no app, so nobody could call")?;
+    let dingtalk = args.simulator.start(seed).await?;
+    let sources = Sources::environment()
+        .with("server.grpc_addr", args.grpc_addr.to_string())
+        .with("server.http_addr", args.http_addr.to_string())
+        .with("server.drain_delay", "0s")
+        .with("apps.demo.app_key", app.app_key)
+        .with("apps.demo.app_secret", app.app_secret)
+        .with("apps.demo.corp_id", corp_id)
+        .with("apps.demo.api_url", dingtalk.url())
+        .with("apps.demo.oapi_url", dingtalk.url());
+    let loaded = sources.load()?;
+    let telemetry = telemetry::init(&loaded.config.telemetry)?;
+    let server = Server::build(loaded).await?;
+    print(&welcome(server.grpc_addr(), server.http_addr(), dingtalk.addr()))?;
+    let outcome = server.run(shutdown_signal()?).await;
+    dingtalk.stop().await;
+    telemetry.shutdown().await;
+    outcome
+}
+
+/// Only the simulator, until Ctrl-C.
+pub(crate) async fn simulator(args: SimulatorArgs) -> anyhow::Result<()> {
+    let seed = args.seed()?;
+    let app = first_app(&seed).map(|(_, app)| format!("app key {}, secret {}", app.app_key, app.app_secret));
+    let dingtalk = args.start(seed).await?;
+    let (url, app) = (dingtalk.url(), app.unwrap_or_else(|| "no app".to_owned()));
+    print(&format!("simulated DingTalk on {url} (both generations), {app}; control: {url}/_sim/state\n"))?;
+    shutdown_signal()?.await;
+    dingtalk.stop().await;
+    Ok(())
+}
+
+fn first_app(seed: &Seed) -> Option<(String, seed::App)> {
+    seed.organizations.iter().find_map(|corp| Some((corp.corp_id.clone(), corp.apps.first()?.clone())))
+}
+
+fn welcome(grpc: SocketAddr, http: SocketAddr, dingtalk: SocketAddr) -> String {
+    let body = r#"{"title":"Incident 42","owner":{"user_id":"manager4220"},"members":[{"user_id":"user001"}],"internal":{}}"#;
+    format!(
+        "dinggate sandbox: a gateway with one app, demo, in front of a simulated DingTalk
+
+  gRPC      {grpc}   (reflection is on)
+  HTTP      http://{http}/readyz
+  DingTalk  http://{dingtalk}/_sim/state   (simulated: users manager4220, user001 to user060)
+
+Try, in another terminal:
+
+  1. grpcurl -plaintext -d '{body}' {grpc} dinggate.group.v1.GroupService/CreateGroup
+  2. buf curl --protocol grpc --http2-prior-knowledge -d '{body}' http://{grpc}/dinggate.group.v1.GroupService/CreateGroup
+  3. curl -s http://{dingtalk}/_sim/calls
+
+Ctrl-C stops it.
+"
+    )
+}

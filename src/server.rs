@@ -1,0 +1,275 @@
+//! [`Server::build`] wires everything once; [`Server::run`] serves and drains.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::{Context as _, anyhow};
+use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use bytesize::ByteSize;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::{net::TcpListener, sync::watch, time::sleep, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::{service::Routes, transport::server::TcpIncoming};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use tracing::{info, warn};
+
+use crate::{
+    config::Loaded,
+    dingtalk::Client,
+    group::Groups,
+    pb::{
+        self,
+        admin::{
+            admin_service_server::AdminServiceServer, quota_service_server::QuotaServiceServer,
+            token_service_server::TokenServiceServer,
+        },
+        group::{
+            assistant_service_server::AssistantServiceServer,
+            group_event_service_server::GroupEventServiceServer, group_service_server::GroupServiceServer,
+            member_service_server::MemberServiceServer, pinned_card_service_server::PinnedCardServiceServer,
+            template_service_server::TemplateServiceServer,
+        },
+    },
+    service::{Apps, GroupApi, Later, Limits, Stack},
+};
+
+/// `[server]` of the configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Where gRPC listens.
+    pub grpc_addr: SocketAddr,
+    /// Where `/livez` and `/readyz` listen.
+    pub http_addr: SocketAddr,
+    /// For RPCs whose caller states no deadline.
+    #[serde(with = "humantime_serde")]
+    pub default_deadline: Duration,
+    /// No RPC gets more.
+    #[serde(with = "humantime_serde")]
+    pub max_deadline: Duration,
+    /// RPCs at work at the same time.
+    pub max_concurrent_requests: usize,
+    /// Largest request.
+    pub max_message_size: ByteSize,
+    /// Connections are closed politely after this long.
+    #[serde(with = "humantime_serde")]
+    pub max_connection_age: Duration,
+    /// And without ceremony after this long again.
+    #[serde(with = "humantime_serde")]
+    pub max_connection_age_grace: Duration,
+    /// How long health says NOT_SERVING before the gateway stops accepting.
+    #[serde(with = "humantime_serde")]
+    pub drain_delay: Duration,
+    /// How long RPCs in flight may take after that.
+    #[serde(with = "humantime_serde")]
+    pub drain_timeout: Duration,
+    /// gRPC server reflection.
+    pub reflection: bool,
+}
+
+/// `[auth]` of the configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    /// How callers are known.
+    pub mode: AuthMode,
+    /// Accept calls from other hosts although nobody is authenticated.
+    pub insecure_allow_remote: bool,
+}
+
+/// How callers are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthMode {
+    /// Not at all.
+    None,
+}
+
+impl ServerConfig {
+    /// What keeps this from being used, as (path, fault).
+    pub fn faults(&self, auth: &AuthConfig) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        let mut fault = |path, text: &str| faults.push((path, text.to_owned()));
+        let AuthMode::None = auth.mode;
+        if !self.grpc_addr.ip().is_loopback() && !auth.insecure_allow_remote {
+            fault(
+                "server.grpc_addr",
+                "is not loopback, and auth.mode = \"none\" lets everybody in: listen on 127.0.0.1, or set \
+                 auth.insecure_allow_remote = true where the network is trusted",
+            );
+        }
+        if self.default_deadline > self.max_deadline {
+            fault("server.default_deadline", "is longer than server.max_deadline");
+        }
+        if self.default_deadline.is_zero() {
+            fault("server.default_deadline", "must be longer than zero");
+        }
+        if self.max_concurrent_requests == 0 {
+            fault("server.max_concurrent_requests", "must be at least 1");
+        }
+        if self.max_message_size.as_u64() == 0 {
+            fault("server.max_message_size", "must be at least 1 byte");
+        }
+        if self.max_connection_age.is_zero() {
+            fault("server.max_connection_age", "must be longer than zero");
+        }
+        faults
+    }
+}
+
+/// A gateway that is bound to its ports.
+#[derive(Debug)]
+pub struct Server {
+    config: ServerConfig,
+    apps: Apps,
+    groups: Groups,
+    grpc: TcpListener,
+    http: TcpListener,
+}
+
+impl Server {
+    /// Wires the parts and binds the ports. Calls nobody yet.
+    pub async fn build(loaded: Loaded) -> anyhow::Result<Self> {
+        let config = loaded.config.server;
+        let client =
+            Client::new(&loaded.config.dingtalk, &loaded.config.token).map_err(|error| anyhow!(error))?;
+        Ok(Self {
+            apps: Apps::new(loaded.apps),
+            groups: Groups::new(client),
+            grpc: bind("server.grpc_addr", config.grpc_addr).await?,
+            http: bind("server.http_addr", config.http_addr).await?,
+            config,
+        })
+    }
+
+    /// Where gRPC is bound.
+    pub fn grpc_addr(&self) -> SocketAddr {
+        self.grpc.local_addr().expect("a bound socket has an address")
+    }
+
+    /// Where HTTP is bound.
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http.local_addr().expect("a bound socket has an address")
+    }
+
+    /// Serves until `shutdown`, then drains: health says NOT_SERVING, load balancers get time to notice, no new
+    /// connections, RPCs in flight may finish.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let (grpc_addr, http_addr) = (self.grpc_addr(), self.http_addr());
+        let apps = self.apps.iter().map(|app| app.alias()).collect::<Vec<_>>().join(",");
+        let stop = CancellationToken::new();
+        let (ready, readiness) = watch::channel(true);
+        let (health, health_service) = tonic_health::server::health_reporter();
+        let limits = Limits {
+            default_deadline: self.config.default_deadline,
+            max_deadline: self.config.max_deadline,
+            max_concurrent_requests: self.config.max_concurrent_requests,
+        };
+        let routes = routes(&self.config, self.apps, self.groups)?.add_service(health_service);
+        let serving = tonic::transport::Server::builder()
+            .max_connection_age(self.config.max_connection_age)
+            .max_connection_age_grace(self.config.max_connection_age_grace)
+            .layer(Stack::new(limits))
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(
+                TcpIncoming::from(self.grpc).with_nodelay(Some(true)),
+                stop.clone().cancelled_owned(),
+            );
+        let mut serving = tokio::spawn(serving);
+        let http_stop = CancellationToken::new();
+        let http = axum::serve(self.http, http_routes(readiness))
+            .with_graceful_shutdown(http_stop.clone().cancelled_owned());
+        let http = tokio::spawn(http.into_future());
+        set_all(&health, ServingStatus::Serving).await;
+        info!(%grpc_addr, %http_addr, apps, "serving");
+
+        tokio::select! {
+            () = shutdown => {}
+            ended = &mut serving => return Err(anyhow!("the gRPC server ended by itself: {ended:?}")),
+        }
+        info!(delay = ?self.config.drain_delay, timeout = ?self.config.drain_timeout, "draining");
+        ready.send_replace(false);
+        set_all(&health, ServingStatus::NotServing).await;
+        sleep(self.config.drain_delay).await;
+        stop.cancel();
+        match timeout(self.config.drain_timeout, &mut serving).await {
+            Ok(ended) => ended.context("the gRPC server panicked")??,
+            Err(_) => {
+                warn!("some calls did not end within server.drain_timeout and are cut off");
+                serving.abort();
+            }
+        }
+        http_stop.cancel();
+        http.await.context("the HTTP server panicked")??;
+        info!("stopped");
+        Ok(())
+    }
+}
+
+/// A port in use is the commonest reason not to start: say which, and what sets it.
+async fn bind(setting: &str, addr: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(addr).await.with_context(|| {
+        format!("{setting}: cannot listen on {addr} (stop what listens there, or set another address; port 0 takes a free one)")
+    })
+}
+
+fn routes(config: &ServerConfig, apps: Apps, groups: Groups) -> anyhow::Result<Routes> {
+    let size = usize::try_from(config.max_message_size.as_u64()).unwrap_or(usize::MAX);
+    let group = GroupServiceServer::new(GroupApi::new(apps, groups))
+        .max_decoding_message_size(size)
+        .accept_compressed(tonic::codec::CompressionEncoding::Gzip);
+    let mut routes = Routes::new(group)
+        .add_service(MemberServiceServer::new(Later))
+        .add_service(TemplateServiceServer::new(Later))
+        .add_service(PinnedCardServiceServer::new(Later))
+        .add_service(AssistantServiceServer::new(Later))
+        .add_service(GroupEventServiceServer::new(Later))
+        .add_service(TokenServiceServer::new(Later))
+        .add_service(QuotaServiceServer::new(Later))
+        .add_service(AdminServiceServer::new(Later));
+    if config.reflection {
+        let builder = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        // Many clients still ask for v1alpha only.
+        routes = routes.add_service(builder().build_v1()?).add_service(builder().build_v1alpha()?);
+    }
+    Ok(routes)
+}
+
+/// The services of the contract, and the empty name for the gateway as a whole.
+async fn set_all(health: &HealthReporter, status: ServingStatus) {
+    use tonic::server::NamedService;
+    for name in [
+        "",
+        GroupServiceServer::<GroupApi>::NAME,
+        MemberServiceServer::<Later>::NAME,
+        TemplateServiceServer::<Later>::NAME,
+        PinnedCardServiceServer::<Later>::NAME,
+        AssistantServiceServer::<Later>::NAME,
+        GroupEventServiceServer::<Later>::NAME,
+        TokenServiceServer::<Later>::NAME,
+        QuotaServiceServer::<Later>::NAME,
+        AdminServiceServer::<Later>::NAME,
+    ] {
+        health.set_service_status(name, status).await;
+    }
+}
+
+/// `/livez`: the process answers. `/readyz`: it wants calls; neither asks DingTalk.
+fn http_routes(ready: watch::Receiver<bool>) -> Router {
+    Router::new().route("/livez", get(|| async { "ok\n" })).route("/readyz", get(readyz)).with_state(ready)
+}
+
+async fn readyz(State(ready): State<watch::Receiver<bool>>) -> (StatusCode, Json<serde_json::Value>) {
+    if *ready.borrow() {
+        (StatusCode::OK, Json(json!({ "status": "ready", "reasons": [] })))
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Json(json!({ "status": "draining", "reasons": ["the gateway is stopping"] })),
+        )
+    }
+}

@@ -1,0 +1,203 @@
+//! Between the messages of the contract and the gateway's own words. Decoding cannot fail: what is not acceptable
+//! has been reported by `check.rs` before its result is used.
+
+use std::time::SystemTime;
+
+use prost_types::Timestamp;
+
+use crate::{
+    group::{Choice, Group, GroupRef, Kind, Member, PlannedCall, Setting, Settings, State},
+    operation::id::{ChatId, MediaId, OpenConversationId, UnionId, UserId},
+    pb::group as pb,
+};
+
+fn some<T>(raw: &str, id: impl FnOnce(String) -> T) -> Option<T> {
+    (!raw.is_empty()).then(|| id(raw.to_owned()))
+}
+
+pub(super) fn media_id(raw: &str) -> Option<MediaId> {
+    some(raw, MediaId)
+}
+
+pub(super) fn group_ref(message: &pb::GroupRef) -> GroupRef {
+    GroupRef {
+        open_conversation_id: some(&message.open_conversation_id, OpenConversationId),
+        chat_id: some(&message.chat_id, ChatId),
+        kind: match message.kind() {
+            pb::GroupKind::Unspecified => None,
+            pb::GroupKind::Internal => Some(Kind::Internal),
+            pb::GroupKind::Standard => Some(Kind::Standard),
+            pb::GroupKind::Scenario => Some(Kind::Scenario),
+        },
+    }
+}
+
+pub(super) fn group_ref_to_pb(group: GroupRef) -> pb::GroupRef {
+    let kind = match group.kind {
+        None => pb::GroupKind::Unspecified,
+        Some(Kind::Internal) => pb::GroupKind::Internal,
+        Some(Kind::Standard) => pb::GroupKind::Standard,
+        Some(Kind::Scenario) => pb::GroupKind::Scenario,
+    };
+    pb::GroupRef {
+        open_conversation_id: group.open_conversation_id.map(|id| id.0).unwrap_or_default(),
+        chat_id: group.chat_id.map(|id| id.0).unwrap_or_default(),
+        kind: kind.into(),
+    }
+}
+
+pub(super) fn member(message: &pb::MemberRef) -> Option<Member> {
+    Some(match message.id.as_ref()? {
+        pb::member_ref::Id::UserId(id) => Member::User(UserId(id.clone())),
+        pb::member_ref::Id::UnionId(id) => Member::Union(UnionId(id.clone())),
+    })
+}
+
+fn member_to_pb(member: Member) -> pb::MemberRef {
+    let id = match member {
+        Member::User(id) => pb::member_ref::Id::UserId(id.0),
+        Member::Union(id) => pb::member_ref::Id::UnionId(id.0),
+    };
+    pb::MemberRef { id: Some(id) }
+}
+
+fn audience(choice: pb::Audience) -> Option<Choice> {
+    match choice {
+        pb::Audience::Unspecified => None,
+        pb::Audience::Everyone => Some(Choice::Everyone),
+        pb::Audience::Managers => Some(Choice::Managers),
+    }
+}
+
+fn toggle(choice: pb::Toggle) -> Option<Choice> {
+    match choice {
+        pb::Toggle::Unspecified => None,
+        pb::Toggle::Enabled => Some(Choice::Enabled),
+        pb::Toggle::Disabled => Some(Choice::Disabled),
+    }
+}
+
+pub(super) fn settings(message: &pb::GroupSettings) -> Settings {
+    let mut settings = Settings::default();
+    for (setting, choice) in [
+        (Setting::MentionAll, audience(message.mention_all())),
+        (Setting::Manage, audience(message.manage())),
+        (Setting::HistoryForNewMembers, toggle(message.history_for_new_members())),
+        (Setting::JoinApproval, toggle(message.join_approval())),
+        (Setting::Searchable, toggle(message.searchable())),
+        (Setting::MuteAll, toggle(message.mute_all())),
+        (Setting::PrivateChat, toggle(message.private_chat())),
+        (Setting::AddMembers, audience(message.add_members())),
+        (Setting::SendDing, audience(message.send_ding())),
+        (Setting::PinMessage, audience(message.pin_message())),
+        (Setting::StartMeeting, audience(message.start_meeting())),
+        (Setting::StartLive, audience(message.start_live())),
+        (Setting::StrangersCalendar, toggle(message.strangers_calendar())),
+        (Setting::GroupEmail, toggle(message.group_email())),
+        (Setting::ChatWithManagers, toggle(message.chat_with_managers())),
+        (Setting::StayAfterLeavingOrg, toggle(message.stay_after_leaving_org())),
+        (Setting::EntryApproval, toggle(message.entry_approval())),
+    ] {
+        if let Some(choice) = choice {
+            settings.set(setting, choice);
+        }
+    }
+    settings
+}
+
+fn settings_to_pb(settings: &Settings) -> pb::GroupSettings {
+    let audience = |setting| match settings.get(setting) {
+        Some(Choice::Everyone) => pb::Audience::Everyone.into(),
+        Some(Choice::Managers) => pb::Audience::Managers.into(),
+        _ => pb::Audience::Unspecified.into(),
+    };
+    let toggle = |setting| match settings.get(setting) {
+        Some(Choice::Enabled) => pb::Toggle::Enabled.into(),
+        Some(Choice::Disabled) => pb::Toggle::Disabled.into(),
+        _ => pb::Toggle::Unspecified.into(),
+    };
+    pb::GroupSettings {
+        mention_all: audience(Setting::MentionAll),
+        manage: audience(Setting::Manage),
+        history_for_new_members: toggle(Setting::HistoryForNewMembers),
+        join_approval: toggle(Setting::JoinApproval),
+        searchable: toggle(Setting::Searchable),
+        mute_all: toggle(Setting::MuteAll),
+        private_chat: toggle(Setting::PrivateChat),
+        add_members: audience(Setting::AddMembers),
+        send_ding: audience(Setting::SendDing),
+        pin_message: audience(Setting::PinMessage),
+        start_meeting: audience(Setting::StartMeeting),
+        start_live: audience(Setting::StartLive),
+        strangers_calendar: toggle(Setting::StrangersCalendar),
+        group_email: toggle(Setting::GroupEmail),
+        chat_with_managers: toggle(Setting::ChatWithManagers),
+        stay_after_leaving_org: toggle(Setting::StayAfterLeavingOrg),
+        entry_approval: toggle(Setting::EntryApproval),
+    }
+}
+
+pub(super) fn group_to_pb(group: Group) -> pb::Group {
+    let state = match group.state {
+        None => pb::GroupState::Unspecified,
+        Some(State::Active) => pb::GroupState::Active,
+        Some(State::Disbanded) => pb::GroupState::Disbanded,
+    };
+    pb::Group {
+        r#ref: Some(group_ref_to_pb(group.group_ref)),
+        title: group.title.unwrap_or_default(),
+        owner: group.owner.map(member_to_pb),
+        icon_media_id: group.icon.map(|id| id.0).unwrap_or_default(),
+        settings: (group.settings != Settings::default()).then(|| settings_to_pb(&group.settings)),
+        member_count: group.member_count.and_then(|count| i32::try_from(count).ok()),
+        state: state.into(),
+        ..pb::Group::default()
+    }
+}
+
+pub(super) fn applied(members: Vec<pb::MemberRef>) -> Vec<pb::MemberResult> {
+    let outcome = pb::MemberOutcome::Applied.into();
+    members
+        .into_iter()
+        .map(|member| pb::MemberResult { r#ref: Some(member), outcome, status: None })
+        .collect()
+}
+
+pub(super) fn planned(calls: Vec<PlannedCall>) -> Vec<pb::PlannedCall> {
+    let count = |count| i32::try_from(count).unwrap_or(i32::MAX);
+    calls
+        .into_iter()
+        .map(|call| pb::PlannedCall { operation: call.operation.to_owned(), count: count(call.count) })
+        .collect()
+}
+
+pub(super) fn now() -> Timestamp {
+    SystemTime::now().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use strum::IntoEnumIterator;
+
+    use super::*;
+
+    #[test]
+    fn every_setting_crosses_over_and_back() {
+        for setting in Setting::iter() {
+            for pair in [[Choice::Everyone, Choice::Managers], [Choice::Enabled, Choice::Disabled]] {
+                let crossed = pair.map(|choice| {
+                    let mut one = Settings::default();
+                    one.set(setting, choice);
+                    settings(&settings_to_pb(&one)) == one
+                });
+                assert_eq!(crossed[0], crossed[1], "{}", setting.name());
+            }
+            let mut both = Settings::default();
+            both.set(setting, Choice::Everyone);
+            let audience = settings(&settings_to_pb(&both)) == both;
+            both.set(setting, Choice::Enabled);
+            let toggle = settings(&settings_to_pb(&both)) == both;
+            assert!(audience != toggle, "{} is one of the two kinds", setting.name());
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! `dinggate.group.v1.GroupService`.
+
+use tonic::{Request, Response, Status, async_trait};
+
+use super::{
+    check::Violations,
+    convert,
+    rpc::{Apps, Common, Rpc},
+    status::not_implemented,
+};
+use crate::{
+    group::{Changes, Fault, Groups, Kind, Member, NewGroup, Outcome, Setting, Settings},
+    operation::id::UserId,
+    pb::group::{self as pb, create_group_request, group_service_server::GroupService},
+};
+
+/// The service.
+#[derive(Debug, Clone)]
+pub struct GroupApi {
+    apps: Apps,
+    groups: Groups,
+}
+
+impl GroupApi {
+    /// Serves these apps.
+    pub fn new(apps: Apps, groups: Groups) -> Self {
+        Self { apps, groups }
+    }
+}
+
+#[async_trait]
+impl GroupService for GroupApi {
+    async fn create_group(
+        &self,
+        request: Request<pb::CreateGroupRequest>,
+    ) -> Result<Response<pb::CreateGroupResponse>, Status> {
+        let mut rpc = Rpc::new(&self.apps, request)?;
+        let new = new_group(&rpc.message);
+        if rpc.message.kind.is_some() {
+            rpc.faults.extend(new.faults());
+        }
+        let request = rpc.admit()?;
+        let outcome = self.groups.create(&request, new).await.map_err(|error| rpc.failed(error))?;
+        Ok(Response::new(match outcome {
+            Outcome::Done(group) => pb::CreateGroupResponse {
+                group: Some(convert::group_to_pb(group)),
+                member_results: convert::applied(rpc.message.members),
+                complete: true,
+                planned_calls: Vec::new(),
+            },
+            Outcome::Planned(calls) => {
+                pb::CreateGroupResponse { planned_calls: convert::planned(calls), ..Default::default() }
+            }
+        }))
+    }
+
+    async fn get_group(
+        &self,
+        request: Request<pb::GetGroupRequest>,
+    ) -> Result<Response<pb::GetGroupResponse>, Status> {
+        let mut rpc = Rpc::new(&self.apps, request)?;
+        let request = rpc.admit()?;
+        let group = group_ref(&rpc.message.group);
+        let group = self.groups.get(&request, &group).await.map_err(|error| rpc.failed(error))?;
+        Ok(Response::new(pb::GetGroupResponse {
+            group: Some(convert::group_to_pb(group)),
+            read_time: Some(convert::now()),
+            from_cache: false,
+        }))
+    }
+
+    async fn batch_get_groups(
+        &self,
+        _: Request<pb::BatchGetGroupsRequest>,
+    ) -> Result<Response<pb::BatchGetGroupsResponse>, Status> {
+        Err(not_implemented("GroupService.BatchGetGroups"))
+    }
+
+    async fn update_group(
+        &self,
+        request: Request<pb::UpdateGroupRequest>,
+    ) -> Result<Response<pb::UpdateGroupResponse>, Status> {
+        let mut rpc = Rpc::new(&self.apps, request)?;
+        let group = rpc.message.group.clone().unwrap_or_default();
+        let handle = group_ref(&group.r#ref);
+        let changes = changes(&group, &rpc.message, &mut rpc.faults);
+        rpc.faults.extend(handle.kind.map(|kind| changes.faults(kind)).unwrap_or_default());
+        let request = rpc.admit()?;
+        let outcome =
+            self.groups.update(&request, &handle, changes).await.map_err(|error| rpc.failed(error))?;
+        Ok(Response::new(match outcome {
+            Outcome::Done(group) => pb::UpdateGroupResponse {
+                group: Some(convert::group_to_pb(group)),
+                planned_calls: Vec::new(),
+            },
+            Outcome::Planned(calls) => {
+                pb::UpdateGroupResponse { group: None, planned_calls: convert::planned(calls) }
+            }
+        }))
+    }
+
+    async fn delete_group(
+        &self,
+        _: Request<pb::DeleteGroupRequest>,
+    ) -> Result<Response<pb::DeleteGroupResponse>, Status> {
+        Err(not_implemented("GroupService.DeleteGroup"))
+    }
+
+    async fn resolve_group(
+        &self,
+        request: Request<pb::ResolveGroupRequest>,
+    ) -> Result<Response<pb::ResolveGroupResponse>, Status> {
+        let mut rpc = Rpc::new(&self.apps, request)?;
+        let request = rpc.admit()?;
+        let group = group_ref(&rpc.message.group);
+        let group = self.groups.resolve(&request, &group).await.map_err(|error| rpc.failed(error))?;
+        Ok(Response::new(pb::ResolveGroupResponse { group: Some(convert::group_ref_to_pb(group)) }))
+    }
+
+    async fn get_join_link(
+        &self,
+        request: Request<pb::GetJoinLinkRequest>,
+    ) -> Result<Response<pb::GetJoinLinkResponse>, Status> {
+        let mut rpc = Rpc::new(&self.apps, request)?;
+        let request = rpc.admit()?;
+        let group = group_ref(&rpc.message.group);
+        let inviter = rpc.message.inviter.as_ref().and_then(convert::member);
+        let url = self.groups.join_link(&request, &group, inviter.as_ref()).await;
+        Ok(Response::new(pb::GetJoinLinkResponse { url: url.map_err(|error| rpc.failed(error))? }))
+    }
+}
+
+fn group_ref(message: &Option<pb::GroupRef>) -> crate::group::GroupRef {
+    message.as_ref().map(convert::group_ref).unwrap_or_default()
+}
+
+fn new_group(message: &pb::CreateGroupRequest) -> NewGroup {
+    // A missing owner or kind has been reported; what stands here for it is never used.
+    let owner =
+        message.owner.as_ref().and_then(convert::member).unwrap_or(Member::User(UserId(String::new())));
+    NewGroup {
+        title: message.title.clone(),
+        owner,
+        members: message.members.iter().filter_map(convert::member).collect(),
+        icon: convert::media_id(&message.icon_media_id),
+        settings: message.settings.as_ref().map(convert::settings).unwrap_or_default(),
+        kind: match message.kind {
+            Some(create_group_request::Kind::Standard(_)) => Kind::Standard,
+            Some(create_group_request::Kind::Scenario(_)) => Kind::Scenario,
+            Some(create_group_request::Kind::Internal(_)) | None => Kind::Internal,
+        },
+    }
+}
+
+/// What the mask names, with the values that the group has for it; a path without a value is a fault.
+fn changes(group: &pb::Group, request: &pb::UpdateGroupRequest, faults: &mut Violations) -> Changes {
+    let mut changes = Changes::default();
+    let stated = group.settings.as_ref().map(convert::settings).unwrap_or_default();
+    let mut missing = |path: &str| {
+        let text = "is required: the update mask names it";
+        faults.extend(vec![Fault::new(format!("group.{path}"), text)]);
+    };
+    for path in request.update_mask.iter().flat_map(|mask| &mask.paths) {
+        match path.as_str() {
+            "title" => changes.title = Some(group.title.clone()),
+            "owner" => match group.owner.as_ref().and_then(convert::member) {
+                Some(owner) => changes.owner = Some(owner),
+                None => missing(path),
+            },
+            "icon_media_id" => match convert::media_id(&group.icon_media_id) {
+                Some(icon) => changes.icon = Some(icon),
+                None => missing(path),
+            },
+            "settings" if stated == Settings::default() => missing(path),
+            "settings" => changes.settings = stated.or(&changes.settings),
+            path => {
+                let name = path.strip_prefix("settings.").unwrap_or(path);
+                let Some(setting) = Setting::of_name(name) else { continue };
+                match stated.get(setting) {
+                    Some(choice) => changes.settings.set(setting, choice),
+                    None => missing(path),
+                }
+            }
+        }
+    }
+    changes
+}
+
+/// An id of the group for error messages, the newer one if there are two.
+fn id_of(group: &Option<pb::GroupRef>) -> Option<&str> {
+    let group = group.as_ref()?;
+    [group.open_conversation_id.as_str(), group.chat_id.as_str()].into_iter().find(|id| !id.is_empty())
+}
+
+impl Common for pb::CreateGroupRequest {
+    fn app(&self) -> &str {
+        &self.app
+    }
+    fn request_id(&self) -> &str {
+        &self.request_id
+    }
+    fn validate_only(&self) -> bool {
+        self.validate_only
+    }
+}
+
+impl Common for pb::UpdateGroupRequest {
+    fn app(&self) -> &str {
+        &self.app
+    }
+    fn request_id(&self) -> &str {
+        &self.request_id
+    }
+    fn validate_only(&self) -> bool {
+        self.validate_only
+    }
+    fn group(&self) -> Option<&str> {
+        id_of(&self.group.as_ref()?.r#ref)
+    }
+}
+
+impl Common for pb::GetGroupRequest {
+    fn app(&self) -> &str {
+        &self.app
+    }
+    fn group(&self) -> Option<&str> {
+        id_of(&self.group)
+    }
+}
+
+impl Common for pb::ResolveGroupRequest {
+    fn app(&self) -> &str {
+        &self.app
+    }
+    fn group(&self) -> Option<&str> {
+        id_of(&self.group)
+    }
+}
+
+impl Common for pb::GetJoinLinkRequest {
+    fn app(&self) -> &str {
+        &self.app
+    }
+    fn group(&self) -> Option<&str> {
+        id_of(&self.group)
+    }
+}

@@ -1,0 +1,326 @@
+//! The server stack: what happens around every RPC.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::AtomicBool, atomic::Ordering},
+    task::{self, Poll},
+    time::Duration,
+};
+
+use http::{HeaderMap, Request, Response};
+use opentelemetry::{global, propagation::Extractor, trace::TraceContextExt};
+use prost::Message;
+use tokio::{sync::Semaphore, time::Instant};
+use tonic::{Code, Status, body::Body};
+use tower::{Layer, Service};
+use tracing::{Instrument, Span, debug_span, field, info, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use super::status;
+use crate::{
+    dingtalk::{Context, Stats},
+    pb,
+};
+
+/// What the stack needs to know.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// For RPCs whose caller states no deadline.
+    pub default_deadline: Duration,
+    /// No RPC gets more.
+    pub max_deadline: Duration,
+    /// RPCs at work at the same time; more are refused at once.
+    pub max_concurrent_requests: usize,
+}
+
+/// Wraps the services. One layer, because the order of its steps is fixed: see [`Stack::call`].
+#[derive(Debug, Clone)]
+pub struct Stack {
+    limits: Limits,
+    permits: Arc<Semaphore>,
+    methods: Arc<BTreeSet<String>>,
+}
+
+impl Stack {
+    /// The stack for the services in the descriptor set.
+    pub fn new(limits: Limits) -> Self {
+        let permits = Arc::new(Semaphore::new(limits.max_concurrent_requests.min(Semaphore::MAX_PERMITS)));
+        Self { limits, permits, methods: Arc::new(methods()) }
+    }
+}
+
+/// Every RPC of ours, as it stands in the request path. Names from anywhere else are not repeated in telemetry.
+fn methods() -> BTreeSet<String> {
+    let set = prost_types::FileDescriptorSet::decode(pb::DESCRIPTORS).unwrap_or_default();
+    let services =
+        set.file.iter().flat_map(|file| file.service.iter().map(move |service| (file.package(), service)));
+    services
+        .flat_map(|(package, service)| {
+            service
+                .method
+                .iter()
+                .map(move |method| format!("/{package}.{}/{}", service.name(), method.name()))
+        })
+        .collect()
+}
+
+impl<S> Layer<S> for Stack {
+    type Service = Stacked<S>;
+
+    fn layer(&self, inner: S) -> Stacked<S> {
+        Stacked { stack: self.clone(), inner }
+    }
+}
+
+/// A service inside the stack.
+#[derive(Debug, Clone)]
+pub struct Stacked<S> {
+    stack: Stack,
+    inner: S,
+}
+
+impl<S> Service<Request<Body>> for Stacked<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let ready = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, ready);
+        Box::pin(self.stack.clone().call(inner, request))
+    }
+}
+
+impl Stack {
+    /// Outermost first: the span, so that everything below is in the trace; the access line, so that refusals are
+    /// told as well; the deadline, because waiting counts; the admission; the RPC; the dress of framework errors.
+    async fn call<S>(self, mut inner: S, mut request: Request<Body>) -> Result<Response<Body>, S::Error>
+    where
+        S: Service<Request<Body>, Response = Response<Body>>,
+    {
+        let method =
+            self.methods.get(request.uri().path()).map(|path| path.trim_start_matches('/').to_owned());
+        let span = server_span(method.as_deref(), request.headers());
+        let context = self.context(request.headers());
+        let line = AccessLine::new(method, context.stats.clone(), span.clone());
+        request.extensions_mut().insert(context);
+        let outcome = async {
+            let Ok(_permit) = self.permits.try_acquire() else {
+                return Ok(status::overloaded().into_http());
+            };
+            inner.call(request).await.map(dress)
+        }
+        .instrument(span)
+        .await;
+        line.finish(outcome.as_ref().ok().map_or(Code::Unknown, code_of));
+        outcome
+    }
+
+    /// The deadline lies a little before the caller's, so that an honest answer still arrives in time.
+    fn context(&self, headers: &HeaderMap) -> Context {
+        let stated = headers.get("grpc-timeout").and_then(|value| timeout(value.to_str().ok()?));
+        let given = stated.unwrap_or(self.limits.default_deadline).min(self.limits.max_deadline);
+        let margin = (given / 10).min(Duration::from_millis(50));
+        Context { deadline: Instant::now() + given - margin, stats: Arc::new(Stats::default()) }
+    }
+}
+
+/// `grpc-timeout`: at most eight digits and a unit.
+fn timeout(value: &str) -> Option<Duration> {
+    let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let count: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(count * 3600),
+        "M" => Duration::from_secs(count * 60),
+        "S" => Duration::from_secs(count),
+        "m" => Duration::from_millis(count),
+        "u" => Duration::from_micros(count),
+        "n" => Duration::from_nanos(count),
+        _ => return None,
+    })
+}
+
+/// Named and attributed as OpenTelemetry's RPC conventions say; a child of the caller's span if there is one.
+fn server_span(method: Option<&str>, headers: &HeaderMap) -> Span {
+    let Some(method) = method else { return debug_span!("rpc") };
+    let span = info_span!(
+        "rpc",
+        otel.name = method,
+        otel.kind = "server",
+        otel.status_code = field::Empty,
+        rpc.system.name = "grpc",
+        rpc.method = method,
+        rpc.response.status_code = field::Empty,
+        dinggate.upstream_calls = field::Empty,
+    );
+    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
+    // Fails only where no telemetry is installed; then there is no trace to join.
+    let _ = span.set_parent(parent);
+    span
+}
+
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}
+
+/// The status of a response. A success carries its code in the trailers, and it is OK.
+fn code_of(response: &Response<Body>) -> Code {
+    response.headers().get("grpc-status").map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
+}
+
+/// An error that the gRPC framework made has no details yet.
+fn dress(response: Response<Body>) -> Response<Body> {
+    let bare = code_of(&response) != Code::Ok && !response.headers().contains_key("grpc-status-details-bin");
+    match Status::from_header_map(response.headers()).filter(|_| bare) {
+        Some(status) => status::of_framework(&status).into_http(),
+        None => response,
+    }
+}
+
+/// One line per RPC, also for one whose caller leaves before the answer.
+struct AccessLine {
+    method: Option<String>,
+    stats: Arc<Stats>,
+    span: Span,
+    begin: Instant,
+    told: AtomicBool,
+}
+
+impl AccessLine {
+    fn new(method: Option<String>, stats: Arc<Stats>, span: Span) -> Self {
+        Self { method, stats, span, begin: Instant::now(), told: AtomicBool::new(false) }
+    }
+
+    fn finish(&self, code: Code) {
+        if self.told.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        // Health checks and reflection come every few seconds and say nothing.
+        let Some(method) = &self.method else { return };
+        let name = name(code);
+        self.span.record("rpc.response.status_code", name);
+        self.span.record("dinggate.upstream_calls", self.stats.upstream_calls());
+        if is_server_fault(code) {
+            self.span.record("otel.status_code", "ERROR");
+        }
+        let context = self.span.context();
+        let trace_id = context.span().span_context().trace_id().to_string();
+        info!(
+            parent: None,
+            method,
+            code = name,
+            duration_ms = self.begin.elapsed().as_secs_f64() * 1000.0,
+            upstream_calls = self.stats.upstream_calls(),
+            dingtalk_request_id = self.stats.request_id(),
+            trace_id,
+            "rpc"
+        );
+    }
+}
+
+impl Drop for AccessLine {
+    fn drop(&mut self) {
+        self.finish(Code::Cancelled);
+    }
+}
+
+/// By OpenTelemetry's convention these codes are errors of the server; the others are the caller's.
+fn is_server_fault(code: Code) -> bool {
+    use Code::{DataLoss, DeadlineExceeded, Internal, Unavailable, Unimplemented, Unknown};
+    matches!(code, Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss)
+}
+
+/// The name in the gRPC specification.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_as_the_grpc_specification_says() {
+        for (value, expected) in [
+            ("1H", Some(Duration::from_secs(3600))),
+            ("2M", Some(Duration::from_secs(120))),
+            ("99999999S", Some(Duration::from_secs(99_999_999))),
+            ("250m", Some(Duration::from_millis(250))),
+            ("5u", Some(Duration::from_micros(5))),
+            ("7n", Some(Duration::from_nanos(7))),
+            ("", None),
+            ("S", None),
+            ("123456789S", None),
+            ("-1S", None),
+            ("1x", None),
+            ("1秒", None),
+        ] {
+            assert_eq!(timeout(value), expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_leaves_time_for_the_answer_and_knows_its_bounds() {
+        let limits = Limits {
+            default_deadline: Duration::from_secs(10),
+            max_deadline: Duration::from_secs(120),
+            max_concurrent_requests: 1,
+        };
+        let stack = Stack::new(limits);
+        let left = |timeout: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(timeout) = timeout {
+                headers.insert("grpc-timeout", timeout.parse().unwrap());
+            }
+            stack.context(&headers).deadline - Instant::now()
+        };
+        assert!(left(None) > Duration::from_secs(9) && left(None) < Duration::from_secs(10));
+        assert!(left(Some("1H")) < Duration::from_secs(120));
+        assert!(left(Some("100m")) <= Duration::from_millis(90));
+    }
+
+    #[test]
+    fn our_methods_are_known_and_nothing_else_is_named() {
+        let methods = methods();
+        assert!(methods.contains("/dinggate.group.v1.GroupService/CreateGroup"));
+        assert!(methods.contains("/dinggate.admin.v1.TokenService/GetAccessToken"));
+        assert!(!methods.contains("/made.up/Name"));
+    }
+}

@@ -1,0 +1,111 @@
+//! What every RPC starts with: how long it may take, what it has cost, and for which app it works.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tonic::{Request, Status};
+
+use super::{
+    check::{Check, Violations},
+    status,
+};
+use crate::{
+    dingtalk::{App, Context},
+    group,
+};
+
+/// The apps, by alias. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Apps(Arc<BTreeMap<String, App>>);
+
+impl Apps {
+    /// Aliases are unique: the configuration has been checked.
+    pub fn new(apps: impl IntoIterator<Item = App>) -> Self {
+        Apps(Arc::new(apps.into_iter().map(|app| (app.alias().to_owned(), app)).collect()))
+    }
+
+    /// All of them, by alias.
+    pub fn iter(&self) -> impl Iterator<Item = &App> {
+        self.0.values()
+    }
+
+    /// The app of this alias; of no alias, the only one there is.
+    fn find(&self, alias: &str) -> Result<App, group::Fault> {
+        let fault = |text: &str| group::Fault::new("app", text);
+        if !alias.is_empty() {
+            return self.0.get(alias).cloned().ok_or_else(|| fault("is not an app of this gateway"));
+        }
+        match self.0.values().next() {
+            Some(only) if self.0.len() == 1 => Ok(only.clone()),
+            _ => Err(fault("is required: this gateway serves several apps")),
+        }
+    }
+}
+
+/// An RPC whose request is being examined.
+pub(super) struct Rpc<M> {
+    pub(super) message: M,
+    pub(super) faults: Violations,
+    context: Context,
+    app: Result<App, group::Fault>,
+    alias: String,
+}
+
+/// What makes an RPC on groups: the fields that all its requests have.
+pub(super) trait Common {
+    /// `app`.
+    fn app(&self) -> &str;
+    /// `request_id`; empty for reads.
+    fn request_id(&self) -> &str {
+        ""
+    }
+    /// `validate_only`; false for reads.
+    fn validate_only(&self) -> bool {
+        false
+    }
+    /// An id of the group the RPC is about, for error messages.
+    fn group(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl<M: Check + Common> Rpc<M> {
+    /// Checks the rules of single fields. Further faults may be added before [`Rpc::admit`].
+    pub(super) fn new(apps: &Apps, request: Request<M>) -> Result<Self, Status> {
+        let context = request.extensions().get::<Context>().cloned();
+        // The layers put it there; without them there is no deadline to keep.
+        let context =
+            context.ok_or_else(|| status::plain(crate::dingtalk::Reason::GatewayInternal, "no context"))?;
+        let message = request.into_inner();
+        let faults = Violations::of(&message);
+        let alias = message.app().to_owned();
+        let app = apps.find(&alias);
+        Ok(Self { message, faults, context, app, alias })
+    }
+
+    /// Goes on without faults, or ends with all of them.
+    pub(super) fn admit(&mut self) -> Result<group::Request, Status> {
+        let mut faults = std::mem::take(&mut self.faults);
+        let app = match &self.app {
+            Ok(app) => Some(app.clone()),
+            Err(fault) => {
+                faults.extend(vec![fault.clone()]);
+                None
+            }
+        };
+        faults.into_result().map_err(|error| self.failed(error))?;
+        let app = app.ok_or_else(|| status::plain(crate::dingtalk::Reason::GatewayInternal, "no app"))?;
+        self.alias = app.alias().to_owned();
+        let request_id = Some(self.message.request_id()).filter(|id| !id.is_empty()).map(ToOwned::to_owned);
+        Ok(group::Request {
+            context: self.context.clone(),
+            app,
+            request_id,
+            validate_only: self.message.validate_only(),
+        })
+    }
+
+    /// The status of a failed job.
+    pub(super) fn failed(&self, error: group::Error) -> Status {
+        status::of(&self.alias, self.message.group(), &error)
+    }
+}
