@@ -59,13 +59,13 @@ pub struct Loaded {
 
 #[derive(Debug, Clone)]
 struct Setting {
-    path: Path_,
+    path: Keys,
     value: Value,
     origin: Origin,
 }
 
-/// The keys from the root to a value; `["apps", alias or index, key]` for apps.
-type Path_ = Vec<String>;
+/// The keys from the root to a value; `["apps", index in the file or alias, key]` for apps.
+type Keys = Vec<String>;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,11 +218,16 @@ impl Loader {
     /// A variable's text is taken as a string where the key wants one, otherwise as a TOML value.
     fn variable(&mut self, variable: &str, text: &str) {
         let otel = OTEL.iter().find(|(name, _)| *name == variable);
-        let path: Path_ = match (otel, variable.strip_prefix(PREFIX)) {
+        let mut path: Keys = match (otel, variable.strip_prefix(PREFIX)) {
             (Some((_, path)), _) => path.split('.').map(ToOwned::to_owned).collect(),
             (None, Some(rest)) => rest.split("__").map(str::to_ascii_lowercase).collect(),
             (None, None) => return,
         };
+        if let [apps, name, _] = &mut path[..]
+            && apps == "apps"
+        {
+            *name = self.app_of_variable(name);
+        }
         let origin = Origin::Environment { variable: variable.to_owned() };
         let string =
             Setting { path: path.clone(), value: Value::String(text.to_owned()), origin: origin.clone() };
@@ -232,6 +237,13 @@ impl Loader {
             (Err(_), Some(value)) => self.set(Setting { path, value, origin }),
             _ => self.set(string),
         }
+    }
+
+    /// Variables name an app by its alias, in which they cannot spell a dash.
+    fn app_of_variable(&self, name: &str) -> String {
+        let spelt = |app: &AppConfig| app.alias.replace('-', "_");
+        let known = self.apps.iter().find(|(_, (_, app))| spelt(app) == name);
+        known.map_or_else(|| name.to_owned(), |(key, _)| key.clone())
     }
 
     fn set(&mut self, setting: Setting) {
@@ -250,22 +262,23 @@ impl Loader {
     /// Puts the value over what is there, if the whole still makes a configuration.
     fn attempt(&mut self, setting: &Setting) -> Result<(), String> {
         let readable = |error: toml::de::Error| error.message().replace("unknown field", "unknown key");
-        if let [apps, alias, key] = &setting.path[..] {
-            if apps == "apps" {
-                let (mut table, _) = self.apps.get(alias).cloned().unwrap_or_default();
-                if !table.contains_key("alias") && alias.parse::<usize>().is_err() {
-                    table.insert("alias".to_owned(), Value::String(alias.clone()));
+        match &setting.path[..] {
+            [apps, name, key] if apps == "apps" => {
+                let (mut table, _) = self.apps.get(name).cloned().unwrap_or_default();
+                if !table.contains_key("alias") && name.parse::<usize>().is_err() {
+                    table.insert("alias".to_owned(), Value::String(name.clone()));
                 }
                 table.insert(key.clone(), setting.value.clone());
                 let app = AppConfig::deserialize(table.clone()).map_err(readable)?;
-                self.apps.insert(alias.clone(), (table, app));
+                self.apps.insert(name.clone(), (table, app));
                 return Ok(());
             }
-        }
-        if setting.path[0] == "apps" {
-            return Err(
-                "apps are tables: [[apps]] in the file, DINGGATE__APPS__<ALIAS>__<KEY> outside".to_owned()
-            );
+            [apps, ..] if apps == "apps" => {
+                return Err(
+                    "apps are tables: [[apps]] in the file, DINGGATE__APPS__<ALIAS>__<KEY> outside".into()
+                );
+            }
+            _ => {}
         }
         let mut values = self.values.clone();
         insert(&mut values, &setting.path, setting.value.clone());
@@ -278,7 +291,7 @@ impl Loader {
         let mut config = self.config.take().expect("the defaults are a configuration");
         let mut apps = Vec::new();
         for (path, text) in config.server.faults(&config.auth).into_iter().chain(config.telemetry.faults()) {
-            let path: Path_ = path.split('.').map(ToOwned::to_owned).collect();
+            let path: Keys = path.split('.').map(ToOwned::to_owned).collect();
             let origin = self.origin(&path);
             self.fault(&origin, &path, &text);
         }
@@ -343,7 +356,7 @@ fn is_secret(path: &[String]) -> bool {
 }
 
 /// Visits every value that is not a table; the tables of `[[apps]]` are numbered.
-fn leaves(table: &Table, path: &mut Path_, visit: &mut impl FnMut(&Path_, &Value)) {
+fn leaves(table: &Table, path: &mut Keys, visit: &mut impl FnMut(&Keys, &Value)) {
     for (key, value) in table {
         path.push(key.clone());
         match value {

@@ -104,7 +104,7 @@ impl Setting {
         u8::from(choice == self.facts().1)
     }
 
-    fn from_wire(self, value: i64) -> Option<Choice> {
+    fn of_wire(self, value: i64) -> Option<Choice> {
         let (_, one, zero) = self.facts();
         match value {
             0 => Some(zero),
@@ -170,7 +170,7 @@ impl From<&ChatInfo> for Settings {
             (Setting::Searchable, info.searchable),
             (Setting::MuteAll, info.chat_banned_type),
         ] {
-            if let Some(choice) = value.and_then(|value| setting.from_wire(value)) {
+            if let Some(choice) = value.and_then(|value| setting.of_wire(value)) {
                 settings.set(setting, choice);
             }
         }
@@ -186,18 +186,18 @@ mod tests {
     fn every_setting_survives_the_wire_in_both_positions() {
         for setting in Setting::iter() {
             for value in [0, 1] {
-                let choice = setting.from_wire(value).expect("0 and 1 are defined");
+                let choice = setting.of_wire(value).expect("0 and 1 are defined");
                 assert_eq!(i64::from(setting.to_wire(choice)), value, "{}", setting.name());
             }
-            assert_eq!(setting.from_wire(2), None);
+            assert_eq!(setting.of_wire(2), None);
         }
     }
 
     #[test]
     fn inverted_switches_are_inverted() {
-        assert_eq!(Setting::PrivateChat.from_wire(1), Some(Choice::Disabled));
-        assert_eq!(Setting::StartLive.from_wire(1), Some(Choice::Everyone));
-        assert_eq!(Setting::MentionAll.from_wire(1), Some(Choice::Managers));
-        assert_eq!(Setting::JoinApproval.from_wire(1), Some(Choice::Enabled));
+        assert_eq!(Setting::PrivateChat.of_wire(1), Some(Choice::Disabled));
+        assert_eq!(Setting::StartLive.of_wire(1), Some(Choice::Everyone));
+        assert_eq!(Setting::MentionAll.of_wire(1), Some(Choice::Managers));
+        assert_eq!(Setting::JoinApproval.of_wire(1), Some(Choice::Enabled));
     }
 }

@@ -81,7 +81,7 @@ impl fmt::Display for At<'_> {
 }
 
 /// `impl Check` for every message that a request can contain.
-#[allow(unused_variables, reason = "generated: a message may have no rules")]
+#[allow(unused_variables, clippy::all, reason = "generated: a message may have no rules")]
 #[rustfmt::skip]
 mod generated {
     use super::*;

@@ -1,0 +1,1 @@
+//! The binary as people run it.

@@ -1,0 +1,1 @@
+//! What the server publishes of its contract.

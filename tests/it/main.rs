@@ -1,0 +1,11 @@
+//! The gateway and the simulated DingTalk in one process, over real gRPC and HTTP.
+
+#![allow(unreachable_pub, missing_docs, reason = "nobody imports a test")]
+
+mod support;
+
+mod cli;
+mod contract;
+mod groups;
+mod health;
+mod trace;

@@ -1,0 +1,135 @@
+//! A gateway in front of a simulator, both on free ports, and a typed client.
+
+use std::{net::SocketAddr, sync::Once};
+
+use dinggate::{
+    config::Sources,
+    pb::group::{self as pb, group_service_client::GroupServiceClient},
+    server::Server,
+};
+use dinggate_simulator::{Options, Simulator};
+use tokio::{sync::oneshot, task::JoinHandle};
+use tonic::{
+    Status,
+    transport::{Channel, Endpoint},
+};
+use tonic_types::StatusExt;
+
+/// What tests call. Stops when it is dropped.
+pub struct Gateway {
+    pub simulator: Simulator,
+    pub groups: GroupServiceClient<Channel>,
+    pub channel: Channel,
+    pub grpc_addr: SocketAddr,
+    pub http_addr: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    served: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+/// The settings that every gateway of the tests has: free ports, no waiting when it stops, one app.
+pub fn sources(dingtalk_url: &str) -> Sources {
+    Sources::defaults()
+        .with("server.grpc_addr", "127.0.0.1:0")
+        .with("server.http_addr", "127.0.0.1:0")
+        .with("server.drain_delay", "0s")
+        .with("apps.demo.app_key", "dingdemo")
+        .with("apps.demo.app_secret", "demo-secret")
+        .with("apps.demo.corp_id", "dingcorpdemo")
+        .with("apps.demo.api_url", dingtalk_url)
+        .with("apps.demo.oapi_url", dingtalk_url)
+}
+
+/// The TLS provider, which `main` installs outside of tests.
+pub fn install_tls() {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        rustls::crypto::aws_lc_rs::default_provider().install_default().expect("nobody else installs one");
+    });
+}
+
+impl Gateway {
+    pub async fn start() -> Self {
+        Self::start_with(|sources| sources).await
+    }
+
+    pub async fn start_with(adapt: impl FnOnce(Sources) -> Sources) -> Self {
+        let simulator = Simulator::start(Options::default()).await.expect("a free port");
+        let sources = adapt(sources(&simulator.url()));
+        Self::start_before(simulator, sources).await
+    }
+
+    /// A gateway in front of a simulator that is there already.
+    pub async fn start_before(simulator: Simulator, sources: Sources) -> Self {
+        install_tls();
+        let loaded = sources.load().expect("a valid configuration");
+        let server = Server::build(loaded).await.expect("free ports");
+        let (grpc_addr, http_addr) = (server.grpc_addr(), server.http_addr());
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(server.run(async move { drop(stopped.await) }));
+        let channel = connect(grpc_addr).await;
+        let groups = GroupServiceClient::new(channel.clone());
+        Self { simulator, groups, channel, grpc_addr, http_addr, stop: Some(stop), served: Some(served) }
+    }
+
+    /// Asks the server to stop and waits until it has.
+    pub async fn stop(mut self) {
+        self.begin_stop();
+        let served = self.served.take().expect("not stopped yet");
+        served.await.expect("no panic").expect("a clean end");
+    }
+
+    pub fn begin_stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// An internal group with its whole handle.
+    pub async fn group(&self) -> pb::Group {
+        self.create(new_group("A group")).await
+    }
+
+    pub async fn create(&self, request: pb::CreateGroupRequest) -> pb::Group {
+        let reply = self.groups.clone().create_group(request).await.expect("created").into_inner();
+        reply.group.expect("a group")
+    }
+}
+
+pub async fn connect(addr: SocketAddr) -> Channel {
+    let endpoint = Endpoint::from_shared(format!("http://{addr}")).expect("an address");
+    endpoint.connect().await.expect("the gateway listens")
+}
+
+/// A valid request: `manager4220` owns the group, `user001` and `user002` are in it.
+pub fn new_group(title: &str) -> pb::CreateGroupRequest {
+    pb::CreateGroupRequest {
+        title: title.to_owned(),
+        owner: Some(user("manager4220")),
+        members: vec![user("user001"), user("user002")],
+        kind: Some(pb::create_group_request::Kind::Internal(pb::InternalGroup {})),
+        ..Default::default()
+    }
+}
+
+pub fn user(id: &str) -> pb::MemberRef {
+    pb::MemberRef { id: Some(pb::member_ref::Id::UserId(id.to_owned())) }
+}
+
+pub fn union(id: &str) -> pb::MemberRef {
+    pb::MemberRef { id: Some(pb::member_ref::Id::UnionId(id.to_owned())) }
+}
+
+/// `ErrorInfo.reason` of an error.
+pub fn reason(status: &Status) -> String {
+    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+}
+
+/// An entry of `ErrorInfo.metadata`; empty where there is none.
+pub fn metadata(status: &Status, key: &str) -> String {
+    let info = status.get_details_error_info();
+    info.and_then(|info| info.metadata.get(key).cloned()).unwrap_or_default()
+}
+
+/// The fields that `BadRequest` names, in order.
+pub fn fields(status: &Status) -> Vec<String> {
+    let violations = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
+    violations.into_iter().map(|violation| violation.field).collect()
+}

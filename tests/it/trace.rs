@@ -1,0 +1,1 @@
+//! One trace through the gateway, at a real OTLP receiver.
