@@ -17,6 +17,14 @@ pub enum Generation {
 }
 
 impl Generation {
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Generation::New => Generation::Legacy,
+            Generation::Legacy => Generation::New,
+        }
+    }
+
     /// The label in metrics, spans and golden files.
     pub fn as_str(self) -> &'static str {
         match self {

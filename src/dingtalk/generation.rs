@@ -106,6 +106,7 @@ fn failure(
                 .unwrap_or_default(),
             retry_after: answer.retry_after,
             row: catalogue::find(generation, status, code, sub_code)
+                .or_else(|| catalogue::find(generation.other(), status, code, sub_code))
                 .or_else(|| catalogue::find_status(status)),
         }))
     };

@@ -45,7 +45,8 @@ pub struct TokenConfig {
     pub backoff_max: Duration,
 }
 
-/// An access token. Never printed.
+/// An access token as it was granted once: the same characters granted again are another token, which has yet to be
+/// refused. Never printed.
 #[derive(Clone)]
 pub struct Token(Arc<SecretString>);
 
@@ -62,7 +63,7 @@ impl Token {
 
 impl PartialEq for Token {
     fn eq(&self, other: &Self) -> bool {
-        self.expose() == other.expose()
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
@@ -111,10 +112,9 @@ struct Held {
 #[derive(Debug, Default)]
 struct Setback {
     failures: u32,
+    /// Until then nothing is fetched, and who needs a token is told why.
     pause: Option<(Instant, Arc<Error>)>,
     refused: Option<Token>,
-    /// The refused token was handed out again and its pause is served: it may be tried once more.
-    second_chance: bool,
 }
 
 impl<S> Clone for Tokens<S> {
@@ -149,14 +149,9 @@ impl<S: TokenSource> Tokens<S> {
             .unwrap_or(Err(Error::DeadlineExceeded { applied: Applied::No }))
     }
 
-    /// Forgets this very token; a token that has replaced it stays.
+    /// Forgets this very token; one that has replaced it stays.
     pub async fn discard(&self, app: &App, token: &Token) {
-        self.with_setback(app, |setback| {
-            if setback.refused.as_ref() != Some(token) {
-                setback.refused = Some(token.clone());
-                setback.second_chance = false;
-            }
-        });
+        self.setbacks().entry(app.token_key().clone()).or_default().refused = Some(token.clone());
         self.remove(app, token).await;
     }
 
@@ -217,15 +212,13 @@ impl<S: TokenSource> Tokens<S> {
         if let Some(error) = self.pause(app) {
             return Err(error);
         }
-        let outcome = self.0.source.fetch(app).await;
-        let grant = match outcome {
-            Ok(grant) if self.is_refused(app, &grant.token) => {
-                return Err(self.set_back(app, Error::TokenRejected));
-            }
-            Ok(grant) => grant,
-            Err(error) => return Err(self.set_back(app, error)),
-        };
+        let grant = self.0.source.fetch(app).await.map_err(|error| self.set_back(app, error))?;
         debug!(app = app.alias(), lifetime = grant.lifetime, "fetched an access token");
+        if self.was_refused(app, &grant.token) {
+            // DingTalk extends a token that it holds for good, so this one may be; but should it be refused again,
+            // asking again at once would not help.
+            self.set_back(app, Error::TokenRejected);
+        }
         Ok(Arc::new(self.hold(grant)))
     }
 
@@ -247,45 +240,37 @@ impl<S: TokenSource> Tokens<S> {
 
     /// The failure that callers share until the next fetch is due.
     fn pause(&self, app: &App) -> Option<Error> {
-        self.with_setback_if_any(app, |setback| {
-            let (until, cause) = setback.pause.as_ref()?;
-            let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
-            Some(Error::NoToken { cause: cause.clone(), retry_after: left })
-        })
-        .flatten()
+        let setbacks = self.setbacks();
+        let (until, cause) = setbacks.get(app.token_key())?.pause.as_ref()?;
+        let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        Some(Error::NoToken { cause: cause.clone(), retry_after: left })
     }
 
-    /// Starts the next pause, longer than the last.
+    /// Starts the next pause, longer than the last unless that is long over.
     fn set_back(&self, app: &App, error: Error) -> Error {
-        let config = &self.0.config;
-        let cause = Arc::new(error);
-        self.with_setback(app, |setback| {
-            let doubled = config.backoff_min.saturating_mul(1 << setback.failures.min(16));
-            let retry_after = doubled.min(config.backoff_max).mul_f64(0.75 + 0.25 * rand::random::<f64>());
-            setback.failures += 1;
-            setback.pause = Some((Instant::now() + retry_after, cause.clone()));
-            Error::NoToken { cause: cause.clone(), retry_after }
-        })
-    }
-
-    /// Whether this token was refused and has not had its second chance; any other token ends the setback.
-    fn is_refused(&self, app: &App, token: &Token) -> bool {
+        let TokenConfig { backoff_min, backoff_max, .. } = self.0.config;
+        let (now, cause) = (Instant::now(), Arc::new(error));
         let mut setbacks = self.setbacks();
-        let Some(setback) = setbacks.get_mut(app.token_key()) else { return false };
-        if setback.refused.as_ref() != Some(token) {
-            setbacks.remove(app.token_key());
-            return false;
+        let setback = setbacks.entry(app.token_key().clone()).or_default();
+        if setback.pause.as_ref().is_some_and(|(until, _)| *until + backoff_max < now) {
+            setback.failures = 0;
         }
-        setback.second_chance = !setback.second_chance;
-        setback.second_chance
+        let doubled = backoff_min.saturating_mul(1 << setback.failures.min(16)).min(backoff_max);
+        let retry_after = doubled.mul_f64(0.75 + 0.25 * rand::random::<f64>());
+        setback.failures += 1;
+        setback.pause = Some((now + retry_after, cause.clone()));
+        Error::NoToken { cause, retry_after }
     }
 
-    fn with_setback<R>(&self, app: &App, f: impl FnOnce(&mut Setback) -> R) -> R {
-        f(self.setbacks().entry(app.token_key().clone()).or_default())
-    }
-
-    fn with_setback_if_any<R>(&self, app: &App, f: impl FnOnce(&mut Setback) -> R) -> Option<R> {
-        self.setbacks().get_mut(app.token_key()).map(f)
+    /// Whether the same characters were refused before; any other token ends the setback.
+    fn was_refused(&self, app: &App, token: &Token) -> bool {
+        let mut setbacks = self.setbacks();
+        let refused = setbacks.get(app.token_key()).and_then(|setback| setback.refused.as_ref());
+        let same = refused.is_some_and(|refused| refused.expose() == token.expose());
+        if !same {
+            setbacks.remove(app.token_key());
+        }
+        same
     }
 
     fn setbacks(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<TokenKey>, Setback>> {

@@ -6,6 +6,9 @@ mod support;
 
 mod cli;
 mod contract;
+mod faults;
 mod groups;
 mod health;
+mod tokens;
 mod trace;
+mod validation;

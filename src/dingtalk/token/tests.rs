@@ -167,13 +167,9 @@ async fn it_recovers_after_the_pause() {
     assert_eq!(get(&tokens).await.unwrap(), "t1");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_crowd_of_rejections_costs_one_fetch() {
-    let script = Script::of([grant("t1", 7200), grant("t2", 7200)]);
-    let tokens = tokens(&script);
-    get(&tokens).await.unwrap();
-    let refused = Token::new("t1".to_owned());
-    let crowd: Vec<_> = (0..1000)
+/// Everybody's token is refused, and everybody asks for another one.
+async fn all_refused(tokens: &Tokens<Script>, refused: &Token, callers: usize) -> Vec<Result<String, Error>> {
+    let crowd: Vec<_> = (0..callers)
         .map(|_| {
             let (tokens, refused) = (tokens.clone(), refused.clone());
             tokio::spawn(async move {
@@ -182,8 +178,20 @@ async fn a_crowd_of_rejections_costs_one_fetch() {
             })
         })
         .collect();
+    let mut answers = Vec::new();
     for caller in crowd {
-        assert_eq!(caller.await.unwrap().unwrap(), "t2");
+        answers.push(caller.await.unwrap());
+    }
+    answers
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_of_rejections_costs_one_fetch() {
+    let script = Script::of([grant("t1", 7200), grant("t2", 7200)]);
+    let tokens = tokens(&script);
+    let refused = tokens.get(&app(), soon()).await.unwrap();
+    for answer in all_refused(&tokens, &refused, 1000).await {
+        assert_eq!(answer.unwrap(), "t2");
     }
     assert_eq!(script.fetches(), 2);
 }
@@ -192,8 +200,7 @@ async fn a_crowd_of_rejections_costs_one_fetch() {
 async fn a_late_rejection_of_the_old_token_leaves_the_new_one() {
     let script = Script::of([grant("t1", 7200), grant("t2", 7200)]);
     let tokens = tokens(&script);
-    get(&tokens).await.unwrap();
-    let refused = Token::new("t1".to_owned());
+    let refused = tokens.get(&app(), soon()).await.unwrap();
     tokens.discard(&app(), &refused).await;
     get(&tokens).await.unwrap();
     tokens.discard(&app(), &refused).await;
@@ -202,19 +209,35 @@ async fn a_late_rejection_of_the_old_token_leaves_the_new_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_token_that_is_handed_out_again_is_paused_then_tried_once_more() {
-    let script = Script::of([grant("t1", 7200)]);
+async fn a_token_that_is_refused_by_mistake_and_granted_again_serves_everybody() {
+    let script = Script::of([grant("t1", 7200), grant("t1", 7200)]);
     let tokens = tokens(&script);
-    get(&tokens).await.unwrap();
-    tokens.discard(&app(), &Token::new("t1".to_owned())).await;
-    let Err(Error::NoToken { cause, retry_after }) = get(&tokens).await else { panic!("it was refused") };
-    assert!(matches!(*cause, Error::TokenRejected));
-    for _ in 0..100 {
-        assert!(get(&tokens).await.is_err());
+    let refused = tokens.get(&app(), soon()).await.unwrap();
+    for answer in all_refused(&tokens, &refused, 1000).await {
+        assert_eq!(answer.unwrap(), "t1");
     }
     assert_eq!(script.fetches(), 2);
-    advance(retry_after).await;
-    assert_eq!(get(&tokens).await.unwrap(), "t1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_stays_refused_costs_one_fetch_a_pause() {
+    let script = Script::of((0..50).map(|_| grant("t1", 7200)));
+    let tokens = tokens(&script);
+    let begin = Instant::now();
+    let mut told = 0;
+    while begin.elapsed() < Duration::from_secs(10) {
+        match tokens.get(&app(), soon()).await {
+            Ok(token) => tokens.discard(&app(), &token).await,
+            Err(Error::NoToken { cause, .. }) => {
+                assert!(matches!(*cause, Error::TokenRejected), "{cause}");
+                told += 1;
+            }
+            Err(other) => panic!("{other}"),
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert!(told > 100, "{told} callers were told");
+    assert!((5..=8).contains(&script.fetches()), "{} fetches", script.fetches());
 }
 
 #[tokio::test(start_paused = true)]
