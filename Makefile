@@ -69,7 +69,7 @@ image-lint: python-tools ## lint the Dockerfile
 	$(TOOLS)/hadolint Dockerfile
 
 .PHONY: image
-image: ## build the image offline on stand-in bases and check it (root on Debian, some minutes)
+image: ## build both images without a registry and check them (root on Debian, some minutes)
 	scripts/check_image.sh
 
 .PHONY: smoke

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the Dockerfile on stand-in bases, without an image registry, and runs the gateway's image as the chart would:
-# no capabilities, read-only, little memory. Needs root on Debian. Images and layers stay in .tools/containers.
+# Builds the Dockerfile on stand-in bases, without an image registry, and runs the images as the chart would: no
+# capabilities, read-only, little memory. Needs root on Debian. Images and layers stay in .tools/containers.
 #
 #     scripts/check_image.sh [gateway|simulator]...
 set -euo pipefail
@@ -74,6 +74,20 @@ print(*(s.getsockname()[1] for s in held))
 END
 }
 
+# start TARGET [OPTION...] [-- ARGUMENT...]: options are podman's, arguments the program's.
+start() {
+    local image=localhost/dinggate-$1 options=()
+    shift
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    container=$(podman "${podman_options[@]}" run --detach --no-healthcheck --network host \
+        --read-only --read-only-tmpfs=false --cap-drop ALL --security-opt no-new-privileges \
+        --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 --memory 64m \
+        "${options[@]}" "$image" "${@:2}")
+}
+
 run_gateway() {
     read -r grpc http < <(free_ports)
     mkdir "$scratch/secrets"
@@ -92,48 +106,54 @@ corp_id = "dingcorp"
 region = "com"
 END
     chmod -R a+rX "$scratch"
-    container=$(podman "${podman_options[@]}" run --detach --no-healthcheck --network host \
-        --read-only --read-only-tmpfs=false --cap-drop ALL --security-opt no-new-privileges \
-        --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 --memory 64m \
-        --volume "$scratch/dinggate.toml:/etc/dinggate/dinggate.toml:ro" \
-        --volume "$scratch/secrets:/etc/dinggate/secrets:ro" \
-        localhost/dinggate-gateway)
+    start gateway --volume "$scratch/dinggate.toml:/etc/dinggate/dinggate.toml:ro" \
+        --volume "$scratch/secrets:/etc/dinggate/secrets:ro"
 }
 
-healthy() {
-    podman "${podman_options[@]}" exec "$container" /usr/local/bin/dinggate health --addr "127.0.0.1:$grpc" >"$scratch/health" 2>&1
+run_simulator() {
+    read -r dingtalk _ < <(free_ports)
+    start simulator -- simulator --dingtalk-addr "127.0.0.1:$dingtalk"
+}
+
+gateway_answers() {
+    podman "${podman_options[@]}" exec "$container" /usr/local/bin/dinggate health --addr "127.0.0.1:$grpc"
+}
+
+simulator_answers() {
+    python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1])' "http://127.0.0.1:$dingtalk/_sim/state"
 }
 
 check_how_it_runs() {
     local deadline=$(($(date +%s%N) + 2000000000)) pid
-    until healthy; do
-        [ "$(date +%s%N)" -lt "$deadline" ] || fail "not SERVING within 2 s: $(cat "$scratch/health")"
+    until "$1_answers" >"$scratch/answer" 2>&1; do
+        [ "$(date +%s%N)" -lt "$deadline" ] || fail "$1: no good answer within 2 s: $(cat "$scratch/answer")"
     done
-    echo "ok: SERVING within 2 s"
+    echo "ok: $1: answers within 2 s"
 
     pid=$(podman "${podman_options[@]}" inspect --format '{{ .State.Pid }}' "$container")
     status_of() { awk -v key="$1:" '$1 == key { print $2 }' "/proc/$pid/status"; }
-    expect "user id of the process" "$(status_of Uid)" 65532
-    expect "effective capabilities" "$(status_of CapEff)" 0000000000000000
-    expect "bounding capabilities" "$(status_of CapBnd)" 0000000000000000
-    expect "no new privileges" "$(status_of NoNewPrivs)" 1
-    echo "idle: $(status_of VmRSS) kB resident"
+    expect "$1: user id of the process" "$(status_of Uid)" 65532
+    expect "$1: effective capabilities" "$(status_of CapEff)" 0000000000000000
+    expect "$1: bounding capabilities" "$(status_of CapBnd)" 0000000000000000
+    expect "$1: no new privileges" "$(status_of NoNewPrivs)" 1
+    echo "$1: $(status_of VmRSS) kB resident when idle"
     if podman "${podman_options[@]}" exec "$container" /bin/sh -c true 2>/dev/null; then
-        fail "there is a shell in the image"
+        fail "$1: there is a shell in the image"
     fi
-    echo "ok: no shell"
+    echo "ok: $1: no shell"
 
     podman "${podman_options[@]}" kill --signal TERM "$container" >/dev/null
-    expect "exit code after SIGTERM" "$(timeout 45 podman "${podman_options[@]}" wait "$container")" 0
+    expect "$1: exit code after SIGTERM" "$(timeout 45 podman "${podman_options[@]}" wait "$container")" 0
+    podman "${podman_options[@]}" rm "$container" >/dev/null
+    container=
 }
 
 scripts/standin_bases.sh
-for target in "${@:-gateway}"; do
+[ $# -gt 0 ] || set -- gateway simulator
+for target in "$@"; do
     build "$target"
     check_what_it_says "$target"
-    if [ "$target" = gateway ]; then
-        run_gateway
-        check_how_it_runs
-    fi
+    "run_$target"
+    check_how_it_runs "$target"
 done
 echo "image: all checks passed"

@@ -34,9 +34,9 @@ if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
     echo 'nonroot:x:65532:' >"$scratch/group"
     mmdebstrap --quiet --variant=extract \
         --include=base-files,netbase,tzdata,libc6,libgcc-s1,libssl3,ca-certificates \
-        --customize-hook="upload $scratch/passwd /etc/passwd" \
-        --customize-hook="upload $scratch/group /etc/group" \
-        --customize-hook="upload /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt" \
+        --extract-hook="upload $scratch/passwd /etc/passwd" \
+        --extract-hook="upload $scratch/group /etc/group" \
+        --extract-hook="upload /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt" \
         bookworm "$scratch/base.tar"
     commit "$scratch/base.tar" "$base" --user 65532:65532
 fi
