@@ -9,6 +9,8 @@ mod contract;
 mod faults;
 mod groups;
 mod health;
+mod operations;
+mod tls;
 mod tokens;
 mod trace;
 mod validation;

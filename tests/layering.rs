@@ -1,0 +1,146 @@
+//! Who may import whom. Each rule is one sentence, and a wrong import fails with it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// (files below these folders, must not contain any of these, because)
+const RULES: [(&[&str], &[&str], &str); 9] = [
+    (
+        &["src/dingtalk"],
+        &[
+            "crate::operation",
+            "crate::group",
+            "crate::service",
+            "crate::pb",
+            "crate::server",
+            "crate::config",
+        ],
+        "dingtalk/ knows how to talk to DingTalk: no operation, no job, no gRPC",
+    ),
+    (
+        &["src/operation"],
+        &["crate::group", "crate::service", "crate::pb", "crate::server", "crate::config"],
+        "operation/ is the wire as data: it knows dingtalk/ only",
+    ),
+    (
+        &["src/group"],
+        &["crate::service", "crate::pb", "crate::server", "crate::config"],
+        "group/ says what callers mean, in its own words: it does not know who asks or how",
+    ),
+    (
+        &["src/service"],
+        &["crate::server", "crate::config", "crate::telemetry"],
+        "service/ is wired by the server, it does not wire",
+    ),
+    (
+        &["src/dingtalk", "src/operation", "src/group", "src/config", "src/telemetry"],
+        &["tonic::Status", "tonic::Code", "tonic_types", "crate::pb"],
+        "gRPC codes and messages appear under service/ only",
+    ),
+    (
+        &["src/operation", "src/group", "src/service", "src/config", "src/server", "src/telemetry"],
+        &["reqwest"],
+        "the HTTP client appears under dingtalk/ only",
+    ),
+    (
+        &[
+            "src/dingtalk",
+            "src/operation",
+            "src/group",
+            "src/service",
+            "src/server",
+            "src/telemetry",
+            "src/sandbox",
+        ],
+        &["std::env::var", "env::vars"],
+        "environment variables are read in config.rs only",
+    ),
+    (
+        &["src/dingtalk", "src/operation", "src/group", "src/service", "src/config", "src/telemetry"],
+        &["anyhow"],
+        "a library layer has error types of its own; anyhow is for main.rs and server.rs",
+    ),
+    (
+        &["simulator/src"],
+        &["dinggate::", "use dinggate;"],
+        "the simulator cannot repeat the gateway's mistakes, because it knows nothing of it",
+    ),
+];
+
+/// Exceptions: (file, word, why).
+const ALLOWED: [(&str, &str, &str); 1] = [(
+    "src/telemetry.rs",
+    "anyhow",
+    "called by main only, and what can fail there is the environment's affair",
+)];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of sources") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The files that a name stands for: `src/config` is `src/config.rs` and everything in `src/config/`.
+fn files(name: &str) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found: Vec<_> =
+        Some(root.join(format!("{name}.rs"))).filter(|file| file.exists()).into_iter().collect();
+    if root.join(name).is_dir() {
+        sources(&root.join(name), &mut found);
+    }
+    assert!(!found.is_empty(), "{name} is not there: adapt the rules");
+    found
+}
+
+/// The code of a file, without comments and tests.
+fn code(file: &Path) -> String {
+    let text = fs::read_to_string(file).expect("a source file");
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn imports_go_in_one_direction() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut broken = Vec::new();
+    for (folders, words, because) in RULES {
+        for file in folders.iter().flat_map(|folder| files(folder)) {
+            let name = file.strip_prefix(root).expect("below the root").display().to_string();
+            let code = code(&file);
+            for word in words.iter().filter(|word| code.contains(**word)) {
+                if !name.ends_with("tests.rs")
+                    && !ALLOWED.iter().any(|(file, allowed, _)| *file == name && allowed == word)
+                {
+                    broken.push(format!("{name} contains {word}: {because}"));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn operations_do_not_import_each_other() {
+    for file in files("src/operation/group") {
+        if file.ends_with("mod.rs") {
+            continue;
+        }
+        let code = code(&file);
+        for other in files("src/operation/group") {
+            let stem = other.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+            let import = format!("super::{stem}");
+            assert!(
+                stem == "mod" || !code.contains(&import),
+                "{}: what two operations share moves up",
+                file.display()
+            );
+        }
+    }
+}
