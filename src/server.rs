@@ -142,6 +142,11 @@ impl Server {
         })
     }
 
+    /// The apps, to renew their secrets while serving.
+    pub fn apps(&self) -> Apps {
+        self.apps.clone()
+    }
+
     /// Where gRPC is bound.
     pub fn grpc_addr(&self) -> SocketAddr {
         self.grpc.local_addr().expect("a bound socket has an address")

@@ -1,8 +1,12 @@
 //! An app: one set of DingTalk credentials, under the alias that callers use.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
@@ -65,7 +69,7 @@ pub struct App(Arc<Inner>);
 struct Inner {
     alias: String,
     app_key: String,
-    app_secret: SecretString,
+    app_secret: RwLock<SecretString>,
     corp_id: String,
     api: Url,
     oapi: Url,
@@ -104,7 +108,7 @@ impl App {
         App(Arc::new(Inner {
             alias: config.alias.clone(),
             app_key: config.app_key.clone(),
-            app_secret,
+            app_secret: RwLock::new(app_secret),
             corp_id: config.corp_id.clone(),
             api,
             oapi: host(&config.oapi_url, "oapi"),
@@ -123,8 +127,14 @@ impl App {
         &self.0.app_key
     }
 
-    pub(super) fn app_secret(&self) -> &str {
-        self.0.app_secret.expose_secret()
+    /// AppSecret, as it is now.
+    pub(super) fn app_secret(&self) -> SecretString {
+        self.0.app_secret.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes over the secret of the same app as it was read again. Tokens that are held stay in use.
+    pub fn renew_secret(&self, from: &App) {
+        *self.0.app_secret.write().unwrap_or_else(PoisonError::into_inner) = from.app_secret();
     }
 
     pub(super) fn corp_id(&self) -> &str {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ::http::Method;
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -121,6 +122,7 @@ pub(super) struct UpstreamTokens(pub(super) Transport);
 impl TokenSource for UpstreamTokens {
     async fn fetch(&self, app: &App) -> Result<Grant, Error> {
         let (key, secret) = (app.app_key(), app.app_secret());
+        let secret = secret.expose_secret();
         let (token, lifetime) = match app.token_endpoint() {
             TokenEndpoint::AccessToken => {
                 let reply = self.ask(app, &AccessToken { app_key: key, app_secret: secret }).await?;

@@ -28,6 +28,16 @@ impl Apps {
         self.0.values()
     }
 
+    /// Takes over secrets that were read again, for the apps that are still the same.
+    pub fn renew_secrets(&self, read: &[App]) {
+        for app in read {
+            let same = self.0.get(app.alias()).filter(|known| known.app_key() == app.app_key());
+            if let Some(known) = same {
+                known.renew_secret(app);
+            }
+        }
+    }
+
     /// The app of this alias; of no alias, the only one there is.
     fn find(&self, alias: &str) -> Result<App, group::Fault> {
         let fault = |text: &str| group::Fault::new("app", text);
