@@ -159,7 +159,7 @@ fn provider(config: &TelemetryConfig) -> anyhow::Result<SdkTracerProvider> {
     }
     let mut exporter = SpanExporter::builder().with_tonic().with_endpoint(&config.otlp_endpoint);
     if config.otlp_endpoint.starts_with("https://") {
-        let tls = opentelemetry_otlp::tonic_types::transport::ClientTlsConfig::new().with_enabled_roots();
+        let tls = tonic::transport::ClientTlsConfig::new().with_enabled_roots();
         exporter = exporter.with_tls_config(tls);
     }
     let batch = BatchConfigBuilder::default().with_max_queue_size(SPAN_QUEUE).build();
@@ -177,15 +177,10 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut out: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        if let Some((trace_id, span_id)) = context.lookup_current().and_then(|span| ids(&span.id())) {
+        if let Some((trace_id, span_id)) = current_ids() {
             fields.0.entry("trace_id").or_insert(trace_id.into());
             fields.0.entry("span_id").or_insert(span_id.into());
         }
@@ -212,9 +207,11 @@ where
     }
 }
 
-/// The trace and span id of a span that is in a trace.
-fn ids(span: &tracing::span::Id) -> Option<(String, String)> {
-    let context = dispatcher::get_default(|dispatch| get_otel_context(span, dispatch))?;
+/// The trace and span id of the current span, if it is in a trace. Not asked of the [`FmtContext`], which knows no
+/// span below the level of the log filter.
+fn current_ids() -> Option<(String, String)> {
+    let context =
+        dispatcher::get_default(|dispatch| get_otel_context(dispatch.current_span().id()?, dispatch))?;
     let span = context.span();
     let context = span.span_context();
     context.is_valid().then(|| (context.trace_id().to_string(), context.span_id().to_string()))

@@ -108,15 +108,16 @@ impl Stack {
     {
         let method =
             self.methods.get(request.uri().path()).map(|path| path.trim_start_matches('/').to_owned());
+        let ours = method.is_some();
         let span = server_span(method.as_deref(), request.headers());
         let context = self.context(request.headers());
         let line = AccessLine::new(method, context.stats.clone(), span.clone());
         request.extensions_mut().insert(context);
         let outcome = async {
-            let Ok(_permit) = self.permits.try_acquire() else {
-                return Ok(status::overloaded().into_http());
-            };
-            inner.call(request).await.map(dress)
+            // Health checks are answered however much there is to do, or probes would stop a busy gateway.
+            let permit = ours.then(|| self.permits.try_acquire()).transpose();
+            let Ok(_permit) = permit else { return Ok(status::overloaded().into_http()) };
+            inner.call(request).await.map(|response| dress(response, ours))
         }
         .instrument(span)
         .await;
@@ -162,6 +163,7 @@ fn server_span(method: Option<&str>, headers: &HeaderMap) -> Span {
         rpc.system.name = "grpc",
         rpc.method = method,
         rpc.response.status_code = field::Empty,
+        error.type = field::Empty,
         dinggate.upstream_calls = field::Empty,
     );
     let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
@@ -187,11 +189,18 @@ fn code_of(response: &Response<Body>) -> Code {
     response.headers().get("grpc-status").map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
 }
 
-/// An error that the gRPC framework made has no details yet.
-fn dress(response: Response<Body>) -> Response<Body> {
-    let bare = code_of(&response) != Code::Ok && !response.headers().contains_key("grpc-status-details-bin");
-    match Status::from_header_map(response.headers()).filter(|_| bare) {
-        Some(status) => status::of_framework(&status).into_http(),
+/// An error that the gRPC framework made has no details yet. Those of health and reflection stay as they are: their
+/// codes are part of their contracts.
+fn dress(response: Response<Body>, ours: bool) -> Response<Body> {
+    let code = code_of(&response);
+    let bare = code != Code::Ok && !response.headers().contains_key("grpc-status-details-bin");
+    let undressed = bare && (ours || code == Code::Unimplemented);
+    match Status::from_header_map(response.headers()).filter(|_| undressed) {
+        Some(status) => {
+            let mut dressed = status::of_framework(&status);
+            *dressed.metadata_mut() = status.metadata().clone();
+            dressed.into_http()
+        }
         None => response,
     }
 }
@@ -218,9 +227,11 @@ impl AccessLine {
         let Some(method) = &self.method else { return };
         let name = name(code);
         self.span.record("rpc.response.status_code", name);
-        self.span.record("dinggate.upstream_calls", self.stats.upstream_calls());
+        // Signed, because an unsigned number would be exported as text.
+        self.span.record("dinggate.upstream_calls", i64::from(self.stats.upstream_calls()));
         if is_server_fault(code) {
             self.span.record("otel.status_code", "ERROR");
+            self.span.record("error.type", name);
         }
         let context = self.span.context();
         let trace_id = context.span().span_context().trace_id().to_string();

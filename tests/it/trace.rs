@@ -1,1 +1,331 @@
-//! One trace through the gateway, at a real OTLP receiver.
+//! One trace through the gateway, at a real OTLP receiver, and the log lines that go with it.
+//!
+//! Telemetry is global to a process, so the gateway runs as the program it is. Spans are exported when it stops and
+//! never before: what arrives at all proves that SIGTERM flushes. And whatever a test provokes, [`Process::stop`]
+//! looks for secrets, members and texts in all of it.
+
+mod process;
+
+use std::net::TcpListener;
+
+use dinggate::pb::group as pb;
+use dinggate_simulator::Fault;
+use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
+use serde_json::{Value, json};
+use tokio::{task::yield_now, time::timeout};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest,
+};
+
+use self::process::{Left, Process, SOON, TITLE, Telemetry, attributes};
+use crate::support::{new_group, reason};
+
+const CREATE: &str = "dinggate.group.v1.GroupService/CreateGroup";
+const GET: &str = "dinggate.group.v1.GroupService/GetGroup";
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const OTHER_TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const CALLER_SPAN: &str = "b7ad6b7169203331";
+
+/// A request within the trace of its caller.
+fn traced<M>(message: M, trace_id: &str, flags: &str) -> tonic::Request<M> {
+    let mut request = tonic::Request::new(message);
+    let traceparent = format!("00-{trace_id}-{CALLER_SPAN}-{flags}");
+    request.metadata_mut().insert("traceparent", traceparent.parse().unwrap());
+    request
+}
+
+fn create() -> tonic::Request<pb::CreateGroupRequest> {
+    traced(new_group(TITLE), TRACE, "01")
+}
+
+fn hex(id: &[u8]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn failed(span: &Span) -> bool {
+    span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error)
+}
+
+/// An error answer that repeats what it was asked, as DingTalk's do.
+fn refusal(code: &str) -> Fault {
+    let message = format!("user001 不能加入「{TITLE}」");
+    Fault::Error { status: 400, code: code.to_owned(), sub_code: None, message, applied: false }
+}
+
+#[tokio::test]
+async fn a_call_is_one_trace_from_its_caller_to_dingtalk() {
+    let gateway = Process::start(Telemetry::default()).await;
+    let created = gateway.groups().create_group(create()).await.unwrap().into_inner();
+    let read = pb::GetGroupRequest { group: created.group.unwrap().r#ref, ..Default::default() };
+    gateway.groups().get_group(traced(read, OTHER_TRACE, "01")).await.unwrap();
+    let port = gateway.simulator.addr().port();
+    let left = gateway.stop().await;
+
+    let fetch = "dingtalk auth.access_token.get";
+    assert_eq!(left.names(TRACE), [CREATE, fetch, "dingtalk group.create", "token"]);
+    assert_eq!(left.names(OTHER_TRACE), [GET, "dingtalk group.get_legacy"], "the token is there already");
+    assert_eq!(left.spans.len(), 6, "and no other span");
+    assert!(!left.spans.iter().any(failed));
+
+    let [rpc, token, fetch, create] =
+        [CREATE, "token", fetch, "dingtalk group.create"].map(|name| left.span(name));
+    assert_eq!(hex(&rpc.parent_span_id), CALLER_SPAN);
+    assert_eq!(token.parent_span_id, rpc.span_id);
+    assert_eq!(fetch.parent_span_id, token.span_id);
+    assert_eq!(create.parent_span_id, rpc.span_id);
+    let kinds = [rpc, token, fetch, create].map(Span::kind);
+    assert_eq!(kinds, [SpanKind::Server, SpanKind::Internal, SpanKind::Client, SpanKind::Client]);
+
+    let expected = json!({
+        "rpc.system.name": "grpc",
+        "rpc.method": CREATE,
+        "rpc.response.status_code": "OK",
+        "dinggate.upstream_calls": 1,
+    });
+    assert_eq!(attributes(rpc), expected);
+    assert_eq!(attributes(token), json!({}));
+    let request_id = left.access_lines()[0]["dingtalk_request_id"].clone();
+    assert!(request_id.is_string());
+    let expected = json!({
+        "http.request.method": "POST",
+        "http.response.status_code": "200",
+        "server.address": "127.0.0.1",
+        "server.port": port.to_string(),
+        "url.template": "/v1.0/im/group/create",
+        "dingtalk.operation": "group.create",
+        "dingtalk.request_id": request_id,
+        "dinggate.app": "demo",
+        "dinggate.attempt": "1",
+    });
+    assert_eq!(attributes(create), expected);
+    assert_eq!(left.resource["service.name"], "dinggate-under-test");
+    assert_eq!(left.resource["service.version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[tokio::test]
+async fn each_attempt_has_its_span() {
+    let mut gateway = Process::start(Telemetry::default()).await;
+    gateway.groups().create_group(new_group(TITLE)).await.unwrap();
+    gateway.revoke_tokens().await;
+    gateway.groups().create_group(create()).await.unwrap();
+    let left = gateway.stop().await;
+
+    let rpc = left.spans.iter().find(|span| span.name == CREATE && hex(&span.trace_id) == TRACE).unwrap();
+    let attempts = left.spans_named("dingtalk group.create");
+    let attempts: Vec<_> = attempts.into_iter().filter(|span| span.trace_id == rpc.trace_id).collect();
+    let numbers: Vec<_> = attempts.iter().map(|span| attributes(span)["dinggate.attempt"].clone()).collect();
+    assert_eq!(numbers, ["1", "2"]);
+    assert!(attempts.iter().all(|span| span.parent_span_id == rpc.span_id));
+    assert!(failed(attempts[0]) && !failed(attempts[1]) && !failed(rpc));
+    assert_eq!(attributes(attempts[0])["dingtalk.code"], "InvalidAuthentication");
+    assert_eq!(attributes(rpc)["dinggate.upstream_calls"], 2);
+    assert_eq!(left.spans_named("token").len(), 2, "waited for: when cold, and after the revocation");
+}
+
+#[tokio::test]
+async fn an_upstream_error_is_an_error_of_its_span() {
+    let gateway = Process::start(Telemetry::default()).await;
+    gateway.simulator.fail_next("group.create", 1, refusal("made.up"));
+    let status = gateway.groups().create_group(create()).await.unwrap_err();
+    assert_eq!(reason(&status), "UPSTREAM_UNMAPPED");
+    let left = gateway.stop().await;
+
+    let attempt = left.span("dingtalk group.create");
+    assert!(failed(attempt));
+    let attempt = attributes(attempt);
+    assert_eq!((&attempt["error.type"], &attempt["dingtalk.code"]), (&json!("made.up"), &json!("made.up")));
+    assert_eq!(attempt["http.response.status_code"], "400");
+    let rpc = left.span(CREATE);
+    assert!(failed(rpc));
+    let rpc = attributes(rpc);
+    assert_eq!(
+        (&rpc["error.type"], &rpc["rpc.response.status_code"]),
+        (&json!("INTERNAL"), &json!("INTERNAL"))
+    );
+}
+
+#[tokio::test]
+async fn a_fault_of_the_caller_is_no_error_of_the_server() {
+    let gateway = Process::start(Telemetry::default()).await;
+    gateway.groups().create_group(traced(new_group(""), TRACE, "01")).await.unwrap_err();
+    let left = gateway.stop().await;
+    let rpc = left.span(CREATE);
+    assert!(!failed(rpc));
+    assert_eq!(attributes(rpc)["rpc.response.status_code"], "INVALID_ARGUMENT");
+    assert_eq!(attributes(rpc).get("error.type"), None);
+}
+
+#[tokio::test]
+async fn nothing_is_exported_of_what_the_caller_does_not_sample() {
+    let gateway = Process::start(Telemetry::default()).await;
+    gateway.groups().create_group(traced(new_group(TITLE), TRACE, "00")).await.unwrap();
+    let left = gateway.stop().await;
+    assert_eq!(left.spans, []);
+    assert_eq!(left.access_lines()[0]["trace_id"], TRACE, "the log knows the trace all the same");
+}
+
+#[tokio::test]
+async fn nothing_is_exported_of_what_nobody_samples() {
+    let gateway = Process::start(Telemetry { sampler_arg: 0.0, ..Default::default() }).await;
+    gateway.groups().create_group(new_group(TITLE)).await.unwrap();
+    gateway.groups().create_group(create()).await.unwrap();
+    let left = gateway.stop().await;
+    assert_eq!(left.names(TRACE).len(), left.spans.len(), "only the trace whose caller samples");
+    assert_eq!(left.names(TRACE), [CREATE, "dingtalk group.create"]);
+}
+
+#[tokio::test]
+async fn every_rpc_has_one_access_line_and_its_lines_know_the_trace() {
+    let gateway = Process::start(Telemetry { log_filter: "info,dinggate=debug", ..Default::default() }).await;
+    gateway.groups().create_group(create()).await.unwrap();
+    gateway.groups().create_group(traced(new_group(""), OTHER_TRACE, "01")).await.unwrap_err();
+    let left = gateway.stop().await;
+
+    let access = left.access_lines();
+    let [created, refused] = &access[..] else { panic!("{access:?}") };
+    for (line, trace_id, code, calls) in
+        [(created, TRACE, "OK", 1), (refused, OTHER_TRACE, "INVALID_ARGUMENT", 0)]
+    {
+        assert_eq!((&line["level"], &line["method"]), (&json!("INFO"), &json!(CREATE)));
+        assert_eq!((&line["trace_id"], &line["code"]), (&json!(trace_id), &json!(code)));
+        assert_eq!(line["upstream_calls"], calls);
+        assert!(line["duration_ms"].as_f64().is_some_and(|ms| ms > 0.0 && ms < 10_000.0), "{line}");
+        assert!(line["time"].as_str().is_some_and(|time| time.ends_with('Z')), "{line}");
+    }
+    let lines = left.lines();
+    let fetched = lines.iter().find(|line| line["message"] == "fetched an access token").unwrap();
+    assert_eq!((&fetched["level"], &fetched["trace_id"]), (&json!("DEBUG"), &json!(TRACE)));
+    assert_eq!(fetched["span_id"], hex(&left.span("token").span_id));
+}
+
+#[tokio::test]
+async fn a_warning_knows_its_trace_where_only_warnings_are_logged() {
+    let gateway =
+        Process::start(Telemetry { log_filter: "warn,dinggate::server=info", ..Default::default() }).await;
+    gateway.simulator.fail_next("group.create", 1, refusal("made.up"));
+    gateway.groups().create_group(create()).await.unwrap_err();
+    let left = gateway.stop().await;
+    let lines = left.lines();
+    let warning = lines.iter().find(|line| line["level"] == "WARN").unwrap();
+    assert_eq!((&warning["code"], &warning["trace_id"]), (&json!("made.up"), &json!(TRACE)));
+}
+
+#[tokio::test]
+async fn the_text_format_says_the_same() {
+    let gateway = Process::start(Telemetry { log_format: "text", ..Default::default() }).await;
+    gateway.groups().create_group(create()).await.unwrap();
+    let left = gateway.stop().await;
+    let line = left.log.iter().find(|line| line.contains(" INFO rpc ")).unwrap();
+    for part in [
+        &format!(" method={CREATE} code=OK "),
+        " duration_ms=",
+        " upstream_calls=1 ",
+        &format!(" trace_id={TRACE}"),
+    ] {
+        assert!(line.contains(part), "{part:?} in {line:?}");
+    }
+    let debug = left.log.iter().find(|line| line.contains("DEBUG fetched an access token")).unwrap();
+    assert!(debug.contains(&format!(" trace_id={TRACE} span_id=")), "{debug}");
+}
+
+#[tokio::test]
+async fn health_checks_and_reflection_leave_no_trace_and_no_line() {
+    let gateway = Process::start(Telemetry { log_filter: "info", ..Default::default() }).await;
+    let mut health = HealthClient::new(gateway.channel.clone());
+    health.check(traced(HealthCheckRequest::default(), TRACE, "01")).await.unwrap();
+    let list = ServerReflectionRequest {
+        message_request: Some(MessageRequest::ListServices(String::new())),
+        ..Default::default()
+    };
+    let mut reflection = ServerReflectionClient::new(gateway.channel.clone());
+    let ask = traced(tokio_stream::once(list), TRACE, "01");
+    reflection.server_reflection_info(ask).await.unwrap().into_inner().message().await.unwrap().unwrap();
+    let left = gateway.stop().await;
+    assert_eq!(left.spans, []);
+    assert_eq!(left.access_lines(), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn no_failure_puts_a_secret_into_telemetry() {
+    let mut gateway = Process::start(Telemetry::default()).await;
+    let created = gateway.groups().create_group(create()).await.unwrap().into_inner();
+    let read = pb::GetGroupRequest { group: created.group.unwrap().r#ref, ..Default::default() };
+    let secrets = format!("user001 {TITLE} demo-secret");
+    let garbage = Fault::Garbage {
+        status: 200,
+        content_type: "application/json".to_owned(),
+        body: secrets.into_bytes(),
+        applied: false,
+    };
+    let faults = [
+        Fault::DropBefore,
+        Fault::Truncate,
+        Fault::Html { status: 502, applied: false },
+        Fault::Throttle,
+        Fault::IpBan,
+        garbage,
+        refusal("made.up"),
+    ];
+    for fault in faults {
+        // Once with the token in a header, once with the token in the query.
+        gateway.simulator.fail_next("group.create", 2, fault.clone());
+        gateway.groups().create_group(create()).await.expect_err(fault.kind());
+        gateway.simulator.clear_faults();
+        gateway.simulator.fail_next("group.get_legacy", 2, fault.clone());
+        let outcome = gateway.groups().get_group(read.clone()).await;
+        gateway.simulator.clear_faults();
+        outcome.expect_err(fault.kind());
+    }
+    gateway.revoke_tokens().await;
+    gateway.simulator.fail_next("auth.access_token.get", 1, refusal("made.up"));
+    gateway.groups().get_group(read).await.unwrap_err();
+    assert_eq!(gateway.simulator.faults(), [], "each has struck");
+    let left = gateway.stop().await;
+    assert!(left.spans.iter().filter(|span| failed(span)).count() > 15);
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_is_cut_off_and_the_exit_is_clean() {
+    let gateway = Process::start(Telemetry::default()).await;
+    gateway.simulator.fail_next("group.create", 1, Fault::Hang);
+    let mut groups = gateway.groups();
+    let hanging = tokio::spawn(async move { groups.create_group(create()).await });
+    while gateway.simulator.requests("group.create") == 0 {
+        yield_now().await;
+    }
+    let left = gateway.stop().await;
+    timeout(SOON, hanging).await.expect("cut off").unwrap().expect_err("no answer");
+    assert!(left.lines().iter().any(|line| line["level"] == "WARN"), "it is said");
+    assert!(left.spans_named("token").len() == 1, "what had ended is exported");
+}
+
+/// What is lost is the traces, and nothing else.
+async fn serves_and_ends_without(otlp_endpoint: String) -> Left {
+    let telemetry =
+        Telemetry { otlp_endpoint: Some(otlp_endpoint), log_filter: "info", ..Default::default() };
+    let gateway = Process::start(telemetry).await;
+    for _ in 0..3 {
+        timeout(SOON, gateway.groups().create_group(create())).await.expect("in time").unwrap();
+    }
+    let left = gateway.stop().await;
+    assert_eq!(left.access_lines().len(), 3);
+    left
+}
+
+#[tokio::test]
+async fn a_collector_that_is_down_harms_nobody() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    drop(listener);
+    serves_and_ends_without(format!("http://{addr}")).await;
+}
+
+#[tokio::test]
+async fn a_collector_that_never_answers_harms_nobody() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let left = serves_and_ends_without(format!("http://{}", listener.local_addr().unwrap())).await;
+    let last = left.log.last().unwrap();
+    assert!(last.contains("the last traces could not be exported"), "{last}");
+}
