@@ -6,17 +6,20 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::{Parser, Subcommand};
 use dinggate::{
     config::{self, Sources},
-    dingtalk::Client,
+    dingtalk::{Client, Reason},
     server::Server,
+    service::Apps,
     telemetry,
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::Instant,
 };
+use tonic::Code;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
+use tracing::{info, warn};
 
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -27,6 +30,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// A typed, frugal gRPC gateway to DingTalk's group-chat APIs.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
+#[command(after_help = "Example:\n  dinggate serve --config dinggate.toml")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -129,7 +133,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
 async fn serve(sources: Sources) -> anyhow::Result<()> {
     let loaded = sources.load()?;
     let telemetry = telemetry::init(&loaded.config.telemetry)?;
-    let outcome = Server::build(loaded).await?.run(shutdown_signal()?).await;
+    let server = Server::build(loaded).await?;
+    renew_secrets(sources, server.apps())?;
+    let outcome = server.run(shutdown_signal()?).await;
     telemetry.shutdown().await;
     outcome
 }
@@ -149,7 +155,7 @@ async fn check(sources: Sources, online: bool) -> anyhow::Result<()> {
             Ok(()) => print(&format!("app {app}: DingTalk issues an access token\n"))?,
             Err(error) => {
                 failed += 1;
-                print(&format!("app {app}: {error}\n"))?;
+                print(&format!("app {app}: {error}: {}\n", advice(error.reason())))?;
             }
         }
     }
@@ -159,15 +165,38 @@ async fn check(sources: Sources, online: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What to do about an access token that cannot be had.
+fn advice(reason: Reason) -> &'static str {
+    match reason {
+        Reason::AppCredentialsRejected => {
+            "compare app_key and app_secret with the credentials of the app in DingTalk's developer console"
+        }
+        Reason::EgressIpNotAllowed => {
+            "allow the egress address of this machine for the app in DingTalk's developer console"
+        }
+        Reason::UpstreamUnreachable | Reason::UpstreamBusy | Reason::DeadlineExceeded => {
+            "look at DNS, proxies and firewalls between this machine and the app's api_url and oapi_url"
+        }
+        Reason::UpstreamGarbled => {
+            "something else answers in DingTalk's place: look at api_url and oapi_url, and at proxies"
+        }
+        other => other.as_str(),
+    }
+}
+
 async fn health(addr: SocketAddr, service: String) -> anyhow::Result<()> {
     let ask = async {
-        let channel = tonic::transport::Endpoint::from_shared(format!("http://{addr}"))?.connect().await?;
-        let reply = HealthClient::new(channel).check(HealthCheckRequest { service }).await?;
-        anyhow::Ok(reply.into_inner().status())
+        let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{addr}"))?;
+        let channel = endpoint.connect().await.with_context(|| format!("nothing answers at {addr}"))?;
+        let reply = HealthClient::new(channel).check(HealthCheckRequest { service: service.clone() }).await;
+        match reply {
+            Ok(reply) => Ok(reply.into_inner().status()),
+            Err(status) if status.code() == Code::NotFound => bail!("{addr} has no service {service:?}"),
+            Err(status) => bail!("{addr} has no health to tell: {:?}: {}", status.code(), status.message()),
+        }
     };
-    let status = tokio::time::timeout(Duration::from_secs(5), ask);
-    let status =
-        status.await.context("no answer within 5 s")?.with_context(|| format!("{addr} does not answer"))?;
+    let status = tokio::time::timeout(Duration::from_secs(5), ask).await;
+    let status = status.map_err(|_| anyhow!("{addr} does not answer within 5 s"))??;
     print(&format!("{}\n", status.as_str_name()))?;
     if status == ServingStatus::Serving { Ok(()) } else { bail!("it is not serving") }
 }
@@ -179,6 +208,23 @@ fn print(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// From now on SIGHUP reads the secrets again. All else needs a restart.
+fn renew_secrets(sources: Sources, apps: Apps) -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match sources.load() {
+                Ok(loaded) => {
+                    apps.renew_secrets(&loaded.apps);
+                    info!("secrets are read again");
+                }
+                Err(faults) => warn!(%faults, "secrets are not read again"),
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Ends at the first SIGTERM or Ctrl-C; a second one ends the process.

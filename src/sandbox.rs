@@ -63,9 +63,11 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> anyhow::Result<()> {
         .with("apps.demo.oapi_url", dingtalk.url());
     let loaded = sources.load()?;
     let telemetry = telemetry::init(&loaded.config.telemetry)?;
-    let server = Server::build(loaded).await?;
+    let ports = "--grpc-addr and --http-addr choose the ports of the gateway";
+    let server = Server::build(loaded).await.context(ports)?;
+    let shutdown = shutdown_signal()?;
     print(&welcome(server.grpc_addr(), server.http_addr(), dingtalk.addr()))?;
-    let outcome = server.run(shutdown_signal()?).await;
+    let outcome = server.run(shutdown).await;
     dingtalk.stop().await;
     telemetry.shutdown().await;
     outcome
@@ -76,9 +78,10 @@ pub(crate) async fn simulator(args: SimulatorArgs) -> anyhow::Result<()> {
     let seed = args.seed()?;
     let app = first_app(&seed).map(|(_, app)| format!("app key {}, secret {}", app.app_key, app.app_secret));
     let dingtalk = args.start(seed).await?;
+    let shutdown = shutdown_signal()?;
     let (url, app) = (dingtalk.url(), app.unwrap_or_else(|| "no app".to_owned()));
     print(&format!("simulated DingTalk on {url} (both generations), {app}; control: {url}/_sim/state\n"))?;
-    shutdown_signal()?.await;
+    shutdown.await;
     dingtalk.stop().await;
     Ok(())
 }
