@@ -5,6 +5,7 @@ use std::{
     ffi::OsStr,
     fs,
     path::Path,
+    time::Duration,
 };
 
 use secrecy::{ExposeSecret, SecretString};
@@ -17,6 +18,8 @@ use super::{
 };
 use crate::dingtalk::{App, app::AppConfig};
 
+/// What humantime can express beyond this, a clock cannot.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 const SECRET_FILE: &str = "app_secret_file";
 
 /// The configuration so far, which is always a whole one.
@@ -139,6 +142,9 @@ impl Loader {
             _ => {
                 let mut values = self.values.clone();
                 insert(&mut values, path, value)?;
+                if self.is_duration(path) && duration(value).is_some_and(|value| value > LONGEST) {
+                    return Err("must be at most 365 days".to_owned());
+                }
                 self.config = Config::deserialize(values.clone()).map_err(|error| {
                     let known = self.values.contains_key(&path[0]);
                     readable(&error) + if known { "" } else { " or [[apps]]" }
@@ -147,6 +153,13 @@ impl Loader {
             }
         }
         Ok(())
+    }
+
+    /// A key that has a duration by default takes nothing else.
+    fn is_duration(&self, path: &[String]) -> bool {
+        let (first, rest) = path.split_first().expect("a value has a key");
+        let default = self.values.get(first);
+        rest.iter().fold(default, |value, key| value?.get(key)).and_then(duration).is_some()
     }
 
     /// The app of this name so far. A new one has it as its alias, unless it is only its place in a file.
@@ -246,6 +259,10 @@ pub(super) fn secret(app: &AppConfig) -> Result<Option<SecretString>, (&'static 
         (None, None) => return Ok(None),
     };
     if text.trim().is_empty() { Err((key, "is empty".to_owned())) } else { Ok(Some(text.trim().into())) }
+}
+
+fn duration(value: &Value) -> Option<Duration> {
+    humantime::parse_duration(value.as_str()?).ok()
 }
 
 /// Puts a value at its path. A section may be opened again, but not replaced.

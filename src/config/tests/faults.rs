@@ -27,6 +27,8 @@ fn a_bad_value_is_reported_with_its_line_its_path_and_what_is_allowed() {
         ("server", r#"default_deadline = "-10s""#, duration),
         ("server", r#"default_deadline = "99999999999999999999y""#, duration),
         ("server", "default_deadline = 10", duration),
+        ("server", r#"default_deadline = "500000000000y""#, "must be at most 365 days"),
+        ("token", r#"refresh_ahead = "366d""#, "must be at most 365 days"),
         ("server", "default_deadline = {}", duration),
         ("server", r#"max_message_size = "large""#, size),
         ("server", "max_message_size = -1", size),
