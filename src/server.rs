@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::{net::TcpListener, sync::watch, time::sleep, time::timeout};
 use tokio_util::sync::CancellationToken;
-use tonic::{service::Routes, transport::server::TcpIncoming};
+use tonic::{server::NamedService, service::Routes, transport::server::TcpIncoming};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tracing::{info, warn};
 
@@ -32,6 +32,9 @@ use crate::{
     },
     service::{Apps, GroupApi, Later, Limits, Stack},
 };
+
+/// Probes are answered within a moment; a peer that never ends its request is not waited for.
+const HTTP_GRACE: Duration = Duration::from_secs(1);
 
 /// `[server]` of the configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -164,7 +167,7 @@ impl Server {
         let apps = self.apps.iter().map(|app| app.alias()).collect::<Vec<_>>().join(",");
         let stop = CancellationToken::new();
         let (ready, readiness) = watch::channel(true);
-        let (health, health_service) = tonic_health::server::health_reporter();
+        let (mut health, health_service) = tonic_health::server::health_reporter();
         let limits = Limits {
             default_deadline: self.config.default_deadline,
             max_deadline: self.config.max_deadline,
@@ -184,7 +187,7 @@ impl Server {
         let http_stop = CancellationToken::new();
         let http = axum::serve(self.http, http_routes(readiness))
             .with_graceful_shutdown(http_stop.clone().cancelled_owned());
-        let http = tokio::spawn(http.into_future());
+        let mut http = tokio::spawn(http.into_future());
         set_all(&health, ServingStatus::Serving).await;
         info!(%grpc_addr, %http_addr, apps, "serving");
 
@@ -197,6 +200,7 @@ impl Server {
         set_all(&health, ServingStatus::NotServing).await;
         sleep(self.config.drain_delay).await;
         stop.cancel();
+        end_watches(&mut health).await;
         match timeout(self.config.drain_timeout, &mut serving).await {
             Ok(ended) => ended.context("the gRPC server panicked")??,
             Err(_) => {
@@ -205,7 +209,10 @@ impl Server {
             }
         }
         http_stop.cancel();
-        http.await.context("the HTTP server panicked")??;
+        match timeout(HTTP_GRACE, &mut http).await {
+            Ok(ended) => ended.context("the HTTP server panicked")??,
+            Err(_) => http.abort(),
+        }
         info!("stopped");
         Ok(())
     }
@@ -245,21 +252,29 @@ fn routes(config: &ServerConfig, apps: Apps, groups: Groups) -> anyhow::Result<R
 }
 
 /// The services of the contract, and the empty name for the gateway as a whole.
+const HEALTH_NAMES: [&str; 10] = [
+    "",
+    GroupServiceServer::<GroupApi>::NAME,
+    MemberServiceServer::<Later>::NAME,
+    TemplateServiceServer::<Later>::NAME,
+    PinnedCardServiceServer::<Later>::NAME,
+    AssistantServiceServer::<Later>::NAME,
+    GroupEventServiceServer::<Later>::NAME,
+    TokenServiceServer::<Later>::NAME,
+    QuotaServiceServer::<Later>::NAME,
+    AdminServiceServer::<Later>::NAME,
+];
+
 async fn set_all(health: &HealthReporter, status: ServingStatus) {
-    use tonic::server::NamedService;
-    for name in [
-        "",
-        GroupServiceServer::<GroupApi>::NAME,
-        MemberServiceServer::<Later>::NAME,
-        TemplateServiceServer::<Later>::NAME,
-        PinnedCardServiceServer::<Later>::NAME,
-        AssistantServiceServer::<Later>::NAME,
-        GroupEventServiceServer::<Later>::NAME,
-        TokenServiceServer::<Later>::NAME,
-        QuotaServiceServer::<Later>::NAME,
-        AdminServiceServer::<Later>::NAME,
-    ] {
+    for name in HEALTH_NAMES {
         health.set_service_status(name, status).await;
+    }
+}
+
+/// Who watches health has been told; left alone, their streams would be waited for like calls in flight.
+async fn end_watches(health: &mut HealthReporter) {
+    for name in HEALTH_NAMES {
+        health.clear_service_status(name).await;
     }
 }
 

@@ -240,6 +240,7 @@ impl Transport {
     ) -> Result<(Bytes, Option<String>), Error> {
         let Outgoing { app, spec, .. } = outgoing;
         let base = app.base(spec.generation);
+        // Numbers are signed, because unsigned ones would be exported as text.
         let span = info_span!(
             "dingtalk",
             otel.name = format!("dingtalk {}", spec.id),
@@ -248,19 +249,19 @@ impl Transport {
             http.request.method = spec.method.as_str(),
             http.response.status_code = field::Empty,
             server.address = base.host_str(),
-            server.port = base.port_or_known_default(),
+            server.port = base.port_or_known_default().map(i64::from),
             url.template = spec.path,
             error.type = field::Empty,
             dingtalk.operation = spec.id,
             dingtalk.request_id = field::Empty,
             dingtalk.code = field::Empty,
             dinggate.app = app.alias(),
-            dinggate.attempt = attempt,
+            dinggate.attempt = i64::from(attempt),
         );
         let request = outgoing.assemble(token)?;
         let exchange = async {
             let answer = self.http.exchange(request, deadline).await?;
-            Span::current().record("http.response.status_code", answer.status);
+            Span::current().record("http.response.status_code", i64::from(answer.status));
             let decoded = generation::decode(spec.generation, answer);
             if let Some(id) = &decoded.request_id {
                 Span::current().record("dingtalk.request_id", id);

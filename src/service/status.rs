@@ -207,16 +207,21 @@ fn violations(faults: &[group::Fault]) -> Vec<FieldViolation> {
     listed
 }
 
+/// What the gRPC framework says, as an error of its own, of requests that it cannot read.
+const MALFORMED: [&str; 5] =
+    ["failed to decode", "EOF decoding", "Error decompressing", "protocol error", "Missing request message"];
+
 /// Gives an error of the gRPC framework itself (an unknown method, a message that is too large) the code and reason
 /// that the contract has for it.
 pub(super) fn of_framework(status: &Status) -> Status {
     let message = status.message().to_owned();
     let reason = match status.code() {
         Code::Unimplemented => Reason::NotImplemented,
-        Code::OutOfRange => Reason::MessageTooLarge,
+        // Too large as it is, or when decompressed.
+        Code::OutOfRange | Code::ResourceExhausted => Reason::MessageTooLarge,
         Code::DeadlineExceeded => Reason::DeadlineExceeded,
         Code::Cancelled => Reason::Cancelled,
-        Code::Internal if message.contains("decode") => Reason::FieldInvalid,
+        Code::Internal if MALFORMED.iter().any(|text| message.contains(text)) => Reason::FieldInvalid,
         Code::Unavailable => Reason::ShuttingDown,
         _ => Reason::GatewayInternal,
     };

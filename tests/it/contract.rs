@@ -260,6 +260,23 @@ async fn a_message_that_is_too_large_is_refused() {
     assert_eq!(refused(outcome), (Code::ResourceExhausted, "MESSAGE_TOO_LARGE".to_owned()));
     let outcome = call(&gateway.channel, CREATE, request(1024)).await;
     assert_eq!(refused(outcome).1, "FIELD_INVALID", "it is read, and it is no message");
+
+    let mut grpc = Grpc::new(gateway.channel.clone()).send_compressed(CompressionEncoding::Gzip);
+    grpc.ready().await.unwrap();
+    let outcome = grpc.unary(request(1 << 20), PathAndQuery::from_static(CREATE), Raw).await;
+    let outcome = outcome.map(tonic::Response::into_inner);
+    assert_eq!(refused(outcome), (Code::ResourceExhausted, "MESSAGE_TOO_LARGE".to_owned()), "unpacked");
+}
+
+#[tokio::test]
+async fn a_request_without_a_message_is_the_callers_fault() {
+    let gateway = Gateway::start().await;
+    let mut grpc = Grpc::new(gateway.channel.clone());
+    grpc.ready().await.unwrap();
+    let nothing = Request::new(tokio_stream::empty::<Bytes>());
+    let outcome = grpc.client_streaming(nothing, PathAndQuery::from_static(CREATE), Raw).await;
+    let outcome = outcome.map(tonic::Response::into_inner);
+    assert_eq!(refused(outcome), (Code::InvalidArgument, "FIELD_INVALID".to_owned()));
 }
 
 #[tokio::test]

@@ -126,7 +126,7 @@ async fn changing_one_setting_keeps_the_others_at_the_cost_of_one_read() {
     let group =
         gateway.create(pb::CreateGroupRequest { settings: Some(all_settings()), ..new_group("S") }).await;
     let change = pb::GroupSettings { searchable: pb::Toggle::Disabled.into(), ..Default::default() };
-    let values = pb::Group { settings: Some(change.clone()), ..Default::default() };
+    let values = pb::Group { settings: Some(change), ..Default::default() };
     let before = gateway.simulator.total_requests();
     let request = update(&group, values, &["settings.searchable"]);
     let written = gateway.groups.clone().update_group(request).await.unwrap().into_inner().group.unwrap();

@@ -134,6 +134,22 @@ async fn a_call_that_hangs_does_not_keep_it_from_stopping() {
 }
 
 #[tokio::test]
+async fn who_watches_its_health_does_not_keep_it_from_stopping() {
+    let gateway = Gateway::start().await;
+    let mut health = watch(&gateway, "").await;
+    assert_eq!(next(&mut health).await, ServingStatus::Serving);
+    timeout(SOON, gateway.stop()).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn half_a_request_does_not_keep_it_from_stopping() {
+    let gateway = Gateway::start().await;
+    let mut half = TcpStream::connect(gateway.http_addr).await.unwrap();
+    half.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
+    timeout(SOON, gateway.stop()).await.expect("it ends");
+}
+
+#[tokio::test]
 async fn connections_that_say_nothing_do_not_keep_it_from_stopping() {
     let gateway = Gateway::start_with(|sources| sources.with("server.drain_timeout", "200ms")).await;
     let _silent = [TcpStream::connect(gateway.http_addr).await, TcpStream::connect(gateway.grpc_addr).await];

@@ -1,6 +1,7 @@
 //! The gateway and the simulated DingTalk in one process, over real gRPC and HTTP.
 
 #![allow(unreachable_pub, missing_docs, reason = "nobody imports a test")]
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
 mod support;
 

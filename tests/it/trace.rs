@@ -90,14 +90,14 @@ async fn a_call_is_one_trace_from_its_caller_to_dingtalk() {
     assert!(request_id.is_string());
     let expected = json!({
         "http.request.method": "POST",
-        "http.response.status_code": "200",
+        "http.response.status_code": 200,
         "server.address": "127.0.0.1",
-        "server.port": port.to_string(),
+        "server.port": port,
         "url.template": "/v1.0/im/group/create",
         "dingtalk.operation": "group.create",
         "dingtalk.request_id": request_id,
         "dinggate.app": "demo",
-        "dinggate.attempt": "1",
+        "dinggate.attempt": 1,
     });
     assert_eq!(attributes(create), expected);
     assert_eq!(left.resource["service.name"], "dinggate-under-test");
@@ -116,7 +116,7 @@ async fn each_attempt_has_its_span() {
     let attempts = left.spans_named("dingtalk group.create");
     let attempts: Vec<_> = attempts.into_iter().filter(|span| span.trace_id == rpc.trace_id).collect();
     let numbers: Vec<_> = attempts.iter().map(|span| attributes(span)["dinggate.attempt"].clone()).collect();
-    assert_eq!(numbers, ["1", "2"]);
+    assert_eq!(numbers, [1, 2]);
     assert!(attempts.iter().all(|span| span.parent_span_id == rpc.span_id));
     assert!(failed(attempts[0]) && !failed(attempts[1]) && !failed(rpc));
     assert_eq!(attributes(attempts[0])["dingtalk.code"], "InvalidAuthentication");
@@ -136,7 +136,7 @@ async fn an_upstream_error_is_an_error_of_its_span() {
     assert!(failed(attempt));
     let attempt = attributes(attempt);
     assert_eq!((&attempt["error.type"], &attempt["dingtalk.code"]), (&json!("made.up"), &json!("made.up")));
-    assert_eq!(attempt["http.response.status_code"], "400");
+    assert_eq!(attempt["http.response.status_code"], 400);
     let rpc = left.span(CREATE);
     assert!(failed(rpc));
     let rpc = attributes(rpc);
