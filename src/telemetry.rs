@@ -82,9 +82,9 @@ impl TelemetryConfig {
         if let Err(error) = EnvFilter::try_new(&self.log_filter) {
             faults.push(("telemetry.log_filter", error.to_string()));
         }
-        let scheme = ["http://", "https://"].iter().any(|scheme| self.otlp_endpoint.starts_with(scheme));
-        if !self.otlp_endpoint.is_empty() && !scheme {
-            faults.push(("telemetry.otlp_endpoint", "must begin with http:// or https://".to_owned()));
+        if !self.otlp_endpoint.is_empty() && !is_endpoint(&self.otlp_endpoint) {
+            let text = "must begin with http:// or https:// and name a host";
+            faults.push(("telemetry.otlp_endpoint", text.to_owned()));
         }
         faults
     }
@@ -101,6 +101,10 @@ impl TelemetryConfig {
             SamplerName::ParentBasedTraceIdRatio => parent_based(ratio),
         }
     }
+}
+
+fn is_endpoint(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 /// Flushes what is still to be exported when told to stop.

@@ -177,8 +177,9 @@ impl Loader {
             // Of a file that says nothing, nothing follows.
             return Err(Faults(self.faults));
         }
-        let faults = self.config.server.faults(&self.config.auth).into_iter();
-        for (path, text) in faults.chain(self.config.telemetry.faults()) {
+        let Config { server, auth, dingtalk, token, telemetry } = &self.config;
+        let faults = [server.faults(auth), dingtalk.faults(), token.faults(), telemetry.faults()];
+        for (path, text) in faults.into_iter().flatten() {
             self.consequence(keys(path), &Origin::Default, text);
         }
         let apps = self.finish_apps();

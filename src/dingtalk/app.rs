@@ -197,5 +197,7 @@ fn is_base(url: &Url) -> bool {
         && url.host().is_some()
         && url.path() == "/"
         && url.query().is_none()
+        && url.fragment().is_none()
         && url.username().is_empty()
+        && url.password().is_none()
 }

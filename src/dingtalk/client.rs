@@ -46,6 +46,23 @@ pub struct DingtalkConfig {
     pub max_response_size: ByteSize,
 }
 
+impl DingtalkConfig {
+    /// What keeps this from being used, as (path, fault).
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
+        let timeouts = [
+            ("dingtalk.connect_timeout", self.connect_timeout),
+            ("dingtalk.request_timeout", self.request_timeout),
+        ];
+        let zero = timeouts.into_iter().filter(|(_, timeout)| timeout.is_zero());
+        let mut faults: Vec<_> =
+            zero.map(|(path, _)| (path, "must be longer than zero".to_owned())).collect();
+        if self.max_response_size.as_u64() == 0 {
+            faults.push(("dingtalk.max_response_size", "must be at least 1 byte".to_owned()));
+        }
+        faults
+    }
+}
+
 /// What one RPC gives to the upstream calls it makes. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Context {

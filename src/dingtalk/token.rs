@@ -45,6 +45,20 @@ pub struct TokenConfig {
     pub backoff_max: Duration,
 }
 
+impl TokenConfig {
+    /// What keeps this from being used, as (path, fault).
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        if self.backoff_min.is_zero() {
+            faults.push(("token.backoff_min", "must be longer than zero".to_owned()));
+        }
+        if self.backoff_min > self.backoff_max {
+            faults.push(("token.backoff_min", "is longer than token.backoff_max".to_owned()));
+        }
+        faults
+    }
+}
+
 /// An access token as it was granted once: the same characters granted again are another token, which has yet to be
 /// refused. Never printed.
 #[derive(Clone)]

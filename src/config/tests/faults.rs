@@ -46,6 +46,12 @@ fn a_bad_value_is_reported_with_its_line_its_path_and_what_is_allowed() {
         ("auth", r#"mode = "jwt""#, "unknown value `jwt`, expected `none`"),
         ("server", "max_concurrent_requests = 0", "must be at least 1"),
         ("server", r#"default_deadline = "3m""#, "is longer than server.max_deadline"),
+        ("dingtalk", r#"connect_timeout = "0s""#, "must be longer than zero"),
+        ("dingtalk", r#"request_timeout = "0s""#, "must be longer than zero"),
+        ("dingtalk", r#"max_response_size = "0B""#, "must be at least 1 byte"),
+        ("token", r#"backoff_min = "0s""#, "must be longer than zero"),
+        ("token", r#"backoff_min = "1m""#, "is longer than token.backoff_max"),
+        ("telemetry", r#"otlp_endpoint = "http://""#, "must begin with http:// or https:// and name a host"),
         ("telemetry", "sampler_arg = 1.5", "must be between 0 and 1"),
     ] {
         let text = FILE.replace("[server]\ngrpc_addr = \"127.0.0.1:0\"", &format!("[{section}]\n{setting}"));
