@@ -244,6 +244,8 @@ fn routes(config: &ServerConfig, apps: Apps, groups: Groups) -> anyhow::Result<R
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                // So that command line clients can show the details of errors.
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         };
         // Many clients still ask for v1alpha only.
         routes = routes.add_service(builder().build_v1()?).add_service(builder().build_v1alpha()?);

@@ -190,7 +190,9 @@ where
         }
         let time = humantime::format_rfc3339_millis(SystemTime::now());
         let (level, target) = (event.metadata().level(), event.metadata().target());
-        let message = fields.0.shift_remove("message").unwrap_or_default();
+        // OpenTelemetry's own events have a name and no message.
+        let message = fields.0.shift_remove("message").or_else(|| fields.0.shift_remove("name"));
+        let message = message.unwrap_or_default();
         if self.json {
             let mut line = Map::new();
             line.insert("time".to_owned(), time.to_string().into());

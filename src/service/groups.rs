@@ -73,7 +73,7 @@ impl GroupService for GroupApi {
         &self,
         _: Request<pb::BatchGetGroupsRequest>,
     ) -> Result<Response<pb::BatchGetGroupsResponse>, Status> {
-        Err(not_implemented("GroupService.BatchGetGroups"))
+        Err(not_implemented("dinggate.group.v1.GroupService/BatchGetGroups"))
     }
 
     async fn update_group(
@@ -103,7 +103,7 @@ impl GroupService for GroupApi {
         &self,
         _: Request<pb::DeleteGroupRequest>,
     ) -> Result<Response<pb::DeleteGroupResponse>, Status> {
-        Err(not_implemented("GroupService.DeleteGroup"))
+        Err(not_implemented("dinggate.group.v1.GroupService/DeleteGroup"))
     }
 
     async fn resolve_group(
@@ -192,7 +192,16 @@ fn id_of(group: &Option<pb::GroupRef>) -> Option<&str> {
     [group.open_conversation_id.as_str(), group.chat_id.as_str()].into_iter().find(|id| !id.is_empty())
 }
 
+/// The id of a person, of either type.
+fn person(member: &Option<pb::MemberRef>) -> Option<&str> {
+    match member.as_ref()?.id.as_ref()? {
+        pb::member_ref::Id::UserId(id) | pb::member_ref::Id::UnionId(id) => Some(id),
+    }
+}
+
 impl Common for pb::CreateGroupRequest {
+    const RPC: &'static str = "dinggate.group.v1.GroupService/CreateGroup";
+
     fn app(&self) -> &str {
         &self.app
     }
@@ -202,9 +211,17 @@ impl Common for pb::CreateGroupRequest {
     fn validate_only(&self) -> bool {
         self.validate_only
     }
+    fn owner(&self) -> Option<&str> {
+        person(&self.owner)
+    }
+    fn people(&self) -> &'static str {
+        if self.members.is_empty() { "owner" } else { "members" }
+    }
 }
 
 impl Common for pb::UpdateGroupRequest {
+    const RPC: &'static str = "dinggate.group.v1.GroupService/UpdateGroup";
+
     fn app(&self) -> &str {
         &self.app
     }
@@ -217,9 +234,17 @@ impl Common for pb::UpdateGroupRequest {
     fn group(&self) -> Option<&str> {
         id_of(&self.group.as_ref()?.r#ref)
     }
+    fn owner(&self) -> Option<&str> {
+        person(&self.group.as_ref()?.owner)
+    }
+    fn people(&self) -> &'static str {
+        "group.owner"
+    }
 }
 
 impl Common for pb::GetGroupRequest {
+    const RPC: &'static str = "dinggate.group.v1.GroupService/GetGroup";
+
     fn app(&self) -> &str {
         &self.app
     }
@@ -229,6 +254,8 @@ impl Common for pb::GetGroupRequest {
 }
 
 impl Common for pb::ResolveGroupRequest {
+    const RPC: &'static str = "dinggate.group.v1.GroupService/ResolveGroup";
+
     fn app(&self) -> &str {
         &self.app
     }
@@ -238,10 +265,15 @@ impl Common for pb::ResolveGroupRequest {
 }
 
 impl Common for pb::GetJoinLinkRequest {
+    const RPC: &'static str = "dinggate.group.v1.GroupService/GetJoinLink";
+
     fn app(&self) -> &str {
         &self.app
     }
     fn group(&self) -> Option<&str> {
         id_of(&self.group)
+    }
+    fn people(&self) -> &'static str {
+        "inviter"
     }
 }

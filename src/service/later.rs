@@ -28,70 +28,70 @@ impl MemberService for Later {
         &self,
         _: Request<group::ListMembersRequest>,
     ) -> Result<Response<group::ListMembersResponse>, Status> {
-        Err(not_implemented("MemberService.ListMembers"))
+        Err(not_implemented("dinggate.group.v1.MemberService/ListMembers"))
     }
 
     async fn add_members(
         &self,
         _: Request<group::AddMembersRequest>,
     ) -> Result<Response<group::AddMembersResponse>, Status> {
-        Err(not_implemented("MemberService.AddMembers"))
+        Err(not_implemented("dinggate.group.v1.MemberService/AddMembers"))
     }
 
     async fn remove_members(
         &self,
         _: Request<group::RemoveMembersRequest>,
     ) -> Result<Response<group::RemoveMembersResponse>, Status> {
-        Err(not_implemented("MemberService.RemoveMembers"))
+        Err(not_implemented("dinggate.group.v1.MemberService/RemoveMembers"))
     }
 
     async fn sync_members(
         &self,
         _: Request<group::SyncMembersRequest>,
     ) -> Result<Response<group::SyncMembersResponse>, Status> {
-        Err(not_implemented("MemberService.SyncMembers"))
+        Err(not_implemented("dinggate.group.v1.MemberService/SyncMembers"))
     }
 
     async fn set_member_nickname(
         &self,
         _: Request<group::SetMemberNicknameRequest>,
     ) -> Result<Response<group::SetMemberNicknameResponse>, Status> {
-        Err(not_implemented("MemberService.SetMemberNickname"))
+        Err(not_implemented("dinggate.group.v1.MemberService/SetMemberNickname"))
     }
 
     async fn grant_admins(
         &self,
         _: Request<group::GrantAdminsRequest>,
     ) -> Result<Response<group::GrantAdminsResponse>, Status> {
-        Err(not_implemented("MemberService.GrantAdmins"))
+        Err(not_implemented("dinggate.group.v1.MemberService/GrantAdmins"))
     }
 
     async fn revoke_admins(
         &self,
         _: Request<group::RevokeAdminsRequest>,
     ) -> Result<Response<group::RevokeAdminsResponse>, Status> {
-        Err(not_implemented("MemberService.RevokeAdmins"))
+        Err(not_implemented("dinggate.group.v1.MemberService/RevokeAdmins"))
     }
 
     async fn mute_members(
         &self,
         _: Request<group::MuteMembersRequest>,
     ) -> Result<Response<group::MuteMembersResponse>, Status> {
-        Err(not_implemented("MemberService.MuteMembers"))
+        Err(not_implemented("dinggate.group.v1.MemberService/MuteMembers"))
     }
 
     async fn unmute_members(
         &self,
         _: Request<group::UnmuteMembersRequest>,
     ) -> Result<Response<group::UnmuteMembersResponse>, Status> {
-        Err(not_implemented("MemberService.UnmuteMembers"))
+        Err(not_implemented("dinggate.group.v1.MemberService/UnmuteMembers"))
     }
 
     async fn get_mute_status(
         &self,
         _: Request<group::GetMuteStatusRequest>,
     ) -> Result<Response<group::GetMuteStatusResponse>, Status> {
-        Err(not_implemented("MemberService.GetMuteStatus"))
+        Err(not_implemented("dinggate.group.v1.MemberService/GetMuteStatus"))
     }
 }
 
@@ -101,21 +101,21 @@ impl TemplateService for Later {
         &self,
         _: Request<group::EnableTemplateRequest>,
     ) -> Result<Response<group::EnableTemplateResponse>, Status> {
-        Err(not_implemented("TemplateService.EnableTemplate"))
+        Err(not_implemented("dinggate.group.v1.TemplateService/EnableTemplate"))
     }
 
     async fn disable_template(
         &self,
         _: Request<group::DisableTemplateRequest>,
     ) -> Result<Response<group::DisableTemplateResponse>, Status> {
-        Err(not_implemented("TemplateService.DisableTemplate"))
+        Err(not_implemented("dinggate.group.v1.TemplateService/DisableTemplate"))
     }
 
     async fn get_template_robot(
         &self,
         _: Request<group::GetTemplateRobotRequest>,
     ) -> Result<Response<group::GetTemplateRobotResponse>, Status> {
-        Err(not_implemented("TemplateService.GetTemplateRobot"))
+        Err(not_implemented("dinggate.group.v1.TemplateService/GetTemplateRobot"))
     }
 }
 
@@ -125,14 +125,14 @@ impl PinnedCardService for Later {
         &self,
         _: Request<group::PinCardRequest>,
     ) -> Result<Response<group::PinCardResponse>, Status> {
-        Err(not_implemented("PinnedCardService.PinCard"))
+        Err(not_implemented("dinggate.group.v1.PinnedCardService/PinCard"))
     }
 
     async fn unpin_card(
         &self,
         _: Request<group::UnpinCardRequest>,
     ) -> Result<Response<group::UnpinCardResponse>, Status> {
-        Err(not_implemented("PinnedCardService.UnpinCard"))
+        Err(not_implemented("dinggate.group.v1.PinnedCardService/UnpinCard"))
     }
 }
 
@@ -142,14 +142,14 @@ impl AssistantService for Later {
         &self,
         _: Request<group::SendAssistantMessageRequest>,
     ) -> Result<Response<group::SendAssistantMessageResponse>, Status> {
-        Err(not_implemented("AssistantService.SendAssistantMessage"))
+        Err(not_implemented("dinggate.group.v1.AssistantService/SendAssistantMessage"))
     }
 
     async fn list_message_readers(
         &self,
         _: Request<group::ListMessageReadersRequest>,
     ) -> Result<Response<group::ListMessageReadersResponse>, Status> {
-        Err(not_implemented("AssistantService.ListMessageReaders"))
+        Err(not_implemented("dinggate.group.v1.AssistantService/ListMessageReaders"))
     }
 }
 
@@ -162,14 +162,14 @@ impl GroupEventService for Later {
         &self,
         _: Request<group::WatchGroupEventsRequest>,
     ) -> Result<Response<Self::WatchGroupEventsStream>, Status> {
-        Err(not_implemented("GroupEventService.WatchGroupEvents"))
+        Err(not_implemented("dinggate.group.v1.GroupEventService/WatchGroupEvents"))
     }
 
     async fn list_group_events(
         &self,
         _: Request<group::ListGroupEventsRequest>,
     ) -> Result<Response<group::ListGroupEventsResponse>, Status> {
-        Err(not_implemented("GroupEventService.ListGroupEvents"))
+        Err(not_implemented("dinggate.group.v1.GroupEventService/ListGroupEvents"))
     }
 }
 
@@ -179,14 +179,14 @@ impl TokenService for Later {
         &self,
         _: Request<admin::GetAccessTokenRequest>,
     ) -> Result<Response<admin::GetAccessTokenResponse>, Status> {
-        Err(not_implemented("TokenService.GetAccessToken"))
+        Err(not_implemented("dinggate.admin.v1.TokenService/GetAccessToken"))
     }
 
     async fn report_invalid_access_token(
         &self,
         _: Request<admin::ReportInvalidAccessTokenRequest>,
     ) -> Result<Response<admin::ReportInvalidAccessTokenResponse>, Status> {
-        Err(not_implemented("TokenService.ReportInvalidAccessToken"))
+        Err(not_implemented("dinggate.admin.v1.TokenService/ReportInvalidAccessToken"))
     }
 }
 
@@ -196,7 +196,7 @@ impl QuotaService for Later {
         &self,
         _: Request<admin::GetQuotaRequest>,
     ) -> Result<Response<admin::GetQuotaResponse>, Status> {
-        Err(not_implemented("QuotaService.GetQuota"))
+        Err(not_implemented("dinggate.admin.v1.QuotaService/GetQuota"))
     }
 }
 
@@ -206,20 +206,20 @@ impl AdminService for Later {
         &self,
         _: Request<admin::ListAppsRequest>,
     ) -> Result<Response<admin::ListAppsResponse>, Status> {
-        Err(not_implemented("AdminService.ListApps"))
+        Err(not_implemented("dinggate.admin.v1.AdminService/ListApps"))
     }
 
     async fn get_app(
         &self,
         _: Request<admin::GetAppRequest>,
     ) -> Result<Response<admin::GetAppResponse>, Status> {
-        Err(not_implemented("AdminService.GetApp"))
+        Err(not_implemented("dinggate.admin.v1.AdminService/GetApp"))
     }
 
     async fn check_app(
         &self,
         _: Request<admin::CheckAppRequest>,
     ) -> Result<Response<admin::CheckAppResponse>, Status> {
-        Err(not_implemented("AdminService.CheckApp"))
+        Err(not_implemented("dinggate.admin.v1.AdminService/CheckApp"))
     }
 }

@@ -2,21 +2,24 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, atomic::AtomicBool, atomic::Ordering},
+    sync::Arc,
     task::{self, Poll},
     time::Duration,
 };
 
-use http::{HeaderMap, Request, Response};
-use opentelemetry::{global, propagation::Extractor, trace::TraceContextExt};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Frame;
 use prost::Message;
 use tokio::{sync::Semaphore, time::Instant};
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
-use tracing::{Instrument, Span, debug_span, field, info, info_span};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing::Instrument;
 
-use super::status;
+use super::{
+    access::{AccessLine, server_span, trace_id},
+    status,
+};
 use crate::{
     dingtalk::{Context, Stats},
     pb,
@@ -33,7 +36,7 @@ pub struct Limits {
     pub max_concurrent_requests: usize,
 }
 
-/// Wraps the services. One layer, because the order of its steps is fixed: see [`Stack::call`].
+/// Wraps the services. One layer, because the order of its steps is fixed: see `Stack::call`.
 #[derive(Debug, Clone)]
 pub struct Stack {
     limits: Limits,
@@ -101,7 +104,8 @@ where
 
 impl Stack {
     /// Outermost first: the span, so that everything below is in the trace; the access line, so that refusals are
-    /// told as well; the deadline, because waiting counts; the admission; the RPC; the dress of framework errors.
+    /// told as well; the deadline, because waiting counts; the cost, which trailers tell of every answer; the
+    /// admission; the RPC; the dress of framework errors.
     async fn call<S>(self, mut inner: S, mut request: Request<Body>) -> Result<Response<Body>, S::Error>
     where
         S: Service<Request<Body>, Response = Response<Body>>,
@@ -111,7 +115,8 @@ impl Stack {
         let ours = method.is_some();
         let span = server_span(method.as_deref(), request.headers());
         let context = self.context(request.headers());
-        let line = AccessLine::new(method, context.stats.clone(), span.clone());
+        let cost = Cost { stats: context.stats.clone(), trace_id: trace_id(&span) };
+        let mut line = AccessLine::new(method, context.stats.clone(), span.clone());
         request.extensions_mut().insert(context);
         let outcome = async {
             // Health checks are answered however much there is to do, or probes would stop a busy gateway.
@@ -121,8 +126,8 @@ impl Stack {
         }
         .instrument(span)
         .await;
-        line.finish(outcome.as_ref().ok().map_or(Code::Unknown, code_of));
-        outcome
+        line.code = outcome.as_ref().ok().map_or(Code::Unknown, code_of);
+        outcome.map(|response| if ours { cost.onto(response) } else { response })
     }
 
     /// The deadline lies a little before the caller's, so that an honest answer still arrives in time.
@@ -152,38 +157,6 @@ fn timeout(value: &str) -> Option<Duration> {
     })
 }
 
-/// Named and attributed as OpenTelemetry's RPC conventions say; a child of the caller's span if there is one.
-fn server_span(method: Option<&str>, headers: &HeaderMap) -> Span {
-    let Some(method) = method else { return debug_span!("rpc") };
-    let span = info_span!(
-        "rpc",
-        otel.name = method,
-        otel.kind = "server",
-        otel.status_code = field::Empty,
-        rpc.system.name = "grpc",
-        rpc.method = method,
-        rpc.response.status_code = field::Empty,
-        error.type = field::Empty,
-        dinggate.upstream_calls = field::Empty,
-    );
-    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
-    // Fails only where no telemetry is installed; then there is no trace to join.
-    let _ = span.set_parent(parent);
-    span
-}
-
-struct Headers<'a>(&'a HeaderMap);
-
-impl Extractor for Headers<'_> {
-    fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(http::HeaderName::as_str).collect()
-    }
-}
-
 /// The status of a response. A success carries its code in the trailers, and it is OK.
 fn code_of(response: &Response<Body>) -> Code {
     response.headers().get("grpc-status").map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
@@ -205,81 +178,39 @@ fn dress(response: Response<Body>, ours: bool) -> Response<Body> {
     }
 }
 
-/// One line per RPC, also for one whose caller leaves before the answer.
-struct AccessLine {
-    method: Option<String>,
+/// What an RPC cost and where it is found again, for the trailing metadata of its answer.
+struct Cost {
     stats: Arc<Stats>,
-    span: Span,
-    begin: Instant,
-    told: AtomicBool,
+    trace_id: Option<String>,
 }
 
-impl AccessLine {
-    fn new(method: Option<String>, stats: Arc<Stats>, span: Span) -> Self {
-        Self { method, stats, span, begin: Instant::now(), told: AtomicBool::new(false) }
-    }
-
-    fn finish(&self, code: Code) {
-        if self.told.swap(true, Ordering::Relaxed) {
-            return;
+impl Cost {
+    /// An error carries its metadata in the headers; a success in the trailers, which come after its message.
+    fn onto(self, mut response: Response<Body>) -> Response<Body> {
+        if code_of(&response) != Code::Ok {
+            self.insert(response.headers_mut());
+            return response;
         }
-        // Health checks and reflection come every few seconds and say nothing.
-        let Some(method) = &self.method else { return };
-        let name = name(code);
-        self.span.record("rpc.response.status_code", name);
-        // Signed, because an unsigned number would be exported as text.
-        self.span.record("dinggate.upstream_calls", i64::from(self.stats.upstream_calls()));
-        if is_server_fault(code) {
-            self.span.record("otel.status_code", "ERROR");
-            self.span.record("error.type", name);
-        }
-        let context = self.span.context();
-        let trace_id = context.span().span_context().trace_id().to_string();
-        info!(
-            parent: None,
-            method,
-            code = name,
-            duration_ms = self.begin.elapsed().as_secs_f64() * 1000.0,
-            upstream_calls = self.stats.upstream_calls(),
-            dingtalk_request_id = self.stats.request_id(),
-            trace_id,
-            "rpc"
-        );
+        response.map(|body| {
+            Body::new(body.map_frame(move |frame| match frame.into_trailers() {
+                Ok(mut trailers) => {
+                    self.insert(&mut trailers);
+                    Frame::trailers(trailers)
+                }
+                Err(data) => data,
+            }))
+        })
     }
-}
 
-impl Drop for AccessLine {
-    fn drop(&mut self) {
-        self.finish(Code::Cancelled);
-    }
-}
-
-/// By OpenTelemetry's convention these codes are errors of the server; the others are the caller's.
-fn is_server_fault(code: Code) -> bool {
-    use Code::{DataLoss, DeadlineExceeded, Internal, Unavailable, Unimplemented, Unknown};
-    matches!(code, Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss)
-}
-
-/// The name in the gRPC specification.
-fn name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
+    fn insert(&self, metadata: &mut HeaderMap) {
+        let mut insert = |name: &'static str, value: Option<String>| {
+            if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+                metadata.insert(name, value);
+            }
+        };
+        insert("x-dinggate-upstream-calls", Some(self.stats.upstream_calls().to_string()));
+        insert("x-dinggate-request-id", self.trace_id.clone());
+        insert("x-dinggate-upstream-request-id", self.stats.request_id());
     }
 }
 

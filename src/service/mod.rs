@@ -1,5 +1,6 @@
 //! The gRPC surface: decode, check, call one function of `group/`, encode.
 
+mod access;
 mod check;
 mod convert;
 mod groups;

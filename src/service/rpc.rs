@@ -6,7 +6,7 @@ use tonic::{Request, Status};
 
 use super::{
     check::{Check, Violations},
-    status,
+    status::{self, Subject},
 };
 use crate::{
     dingtalk::{App, Context},
@@ -60,8 +60,11 @@ pub(super) struct Rpc<M> {
     alias: String,
 }
 
-/// What makes an RPC on groups: the fields that all its requests have.
+/// What makes an RPC on groups: its name, and the fields that all its requests have.
 pub(super) trait Common {
+    /// `package.Service/Method`.
+    const RPC: &'static str;
+
     /// `app`.
     fn app(&self) -> &str;
     /// `request_id`; empty for reads.
@@ -72,9 +75,17 @@ pub(super) trait Common {
     fn validate_only(&self) -> bool {
         false
     }
-    /// An id of the group the RPC is about, for error messages.
+    /// An id of the group the RPC is about, for error details.
     fn group(&self) -> Option<&str> {
         None
+    }
+    /// The id of the owner it names, for error details.
+    fn owner(&self) -> Option<&str> {
+        None
+    }
+    /// The field with the people it names, for error details.
+    fn people(&self) -> &'static str {
+        ""
     }
 }
 
@@ -116,6 +127,14 @@ impl<M: Check + Common> Rpc<M> {
 
     /// The status of a failed job.
     pub(super) fn failed(&self, error: group::Error) -> Status {
-        status::of(&self.alias, self.message.group(), &error)
+        let subject = Subject {
+            rpc: M::RPC,
+            app: &self.alias,
+            group: self.message.group(),
+            owner: self.message.owner(),
+            people: self.message.people(),
+            request_id: self.message.request_id(),
+        };
+        status::of(&subject, &error)
     }
 }

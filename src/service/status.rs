@@ -1,9 +1,13 @@
 //! Errors -> `google.rpc.Status` with details. The only code that names gRPC codes.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
 
+use prost_types::Timestamp;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use crate::{
     dingtalk::{self, Applied, Reason},
@@ -58,106 +62,153 @@ pub(super) fn code(reason: Reason) -> Code {
     }
 }
 
-/// A status with nothing but its reason.
-pub(super) fn plain(reason: Reason, message: impl Into<String>) -> Status {
-    finish(reason, message.into(), HashMap::new(), ErrorDetails::new())
+/// What a failed RPC was about, as far as an error names it.
+#[derive(Debug, Default)]
+pub(super) struct Subject<'a> {
+    /// `package.Service/Method`.
+    pub(super) rpc: &'static str,
+    /// The app's alias.
+    pub(super) app: &'a str,
+    /// An id of the group.
+    pub(super) group: Option<&'a str>,
+    /// The id of the owner that the request names.
+    pub(super) owner: Option<&'a str>,
+    /// The field whose people DingTalk would know or not.
+    pub(super) people: &'static str,
+    /// The caller's `request_id`.
+    pub(super) request_id: &'a str,
 }
 
-/// An RPC that this version does not serve yet.
-pub(super) fn not_implemented(method: &str) -> Status {
-    plain(
-        Reason::NotImplemented,
-        format!("{method} is in the contract, but this version does not serve it yet"),
-    )
-}
-
-/// The answer to a failed job for an app, and on a group where there is one.
-pub(super) fn of(app: &str, group: Option<&str>, error: &group::Error) -> Status {
-    let reason = error.reason();
-    let mut metadata = HashMap::from([("app".to_owned(), app.to_owned())]);
-    let mut details = ErrorDetails::new();
-    let mut message = error.to_string();
-    match error {
-        group::Error::Invalid(faults) => {
-            details.set_bad_request(violations(faults));
-            message = summary(faults);
-        }
-        group::Error::Upstream { spec, error } => {
-            metadata.insert("operation".to_owned(), spec.id.to_owned());
-            upstream(app, reason, error, &mut metadata, &mut details);
-            message = upstream_message(reason, error);
-        }
-        group::Error::ChatIdUnknown
-        | group::Error::GroupDisbanded
-        | group::Error::KindNotImplemented { .. }
-        | group::Error::RequestIdReused => {}
-    }
-    if matches!(reason, Reason::GroupNotFound | Reason::GroupDisbanded | Reason::ChatIdUnknown) {
-        details.set_resource_info("dinggate.group.v1.Group", group.unwrap_or_default(), "", &message);
-    }
-    finish(reason, message, metadata, details)
-}
-
-fn finish(
+/// A status in the making.
+struct Draft {
     reason: Reason,
     message: String,
     metadata: HashMap<String, String>,
-    mut details: ErrorDetails,
-) -> Status {
-    details.set_error_info(reason.as_str(), DOMAIN, metadata);
-    Status::with_error_details(code(reason), message, details)
+    details: ErrorDetails,
 }
 
-fn upstream(
-    app: &str,
-    reason: Reason,
-    error: &dingtalk::Error,
-    metadata: &mut HashMap<String, String>,
-    details: &mut ErrorDetails,
-) {
-    let mut state = |key: &str, value: String| metadata.insert(key.to_owned(), value);
+impl Draft {
+    fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Draft { reason, message: message.into(), metadata: HashMap::new(), details: ErrorDetails::new() }
+    }
+
+    /// An entry of `ErrorInfo.metadata`.
+    fn note(&mut self, key: &str, value: impl Into<String>) {
+        self.metadata.insert(key.to_owned(), value.into());
+    }
+
+    fn resource(&mut self, kind: &str, name: &str) {
+        let message = self.message.clone();
+        self.details.set_resource_info(kind, name, "", message);
+    }
+
+    fn finish(mut self) -> Status {
+        self.details.set_error_info(self.reason.as_str(), DOMAIN, self.metadata);
+        Status::with_error_details(code(self.reason), self.message, self.details)
+    }
+}
+
+/// A status with nothing but its reason.
+pub(super) fn plain(reason: Reason, message: impl Into<String>) -> Status {
+    Draft::new(reason, message).finish()
+}
+
+/// An RPC that this version does not serve yet; `rpc` is its full name.
+pub(super) fn not_implemented(rpc: &str) -> Status {
+    let text = format!("{rpc} is in the contract, but this version does not serve it yet");
+    let mut draft = Draft::new(Reason::NotImplemented, text);
+    draft.note("rpc", rpc);
+    draft.finish()
+}
+
+/// More work than `server.max_concurrent_requests` admits.
+pub(super) fn overloaded() -> Status {
+    let text = "the gateway is serving as many requests as it is configured to";
+    let mut draft = Draft::new(Reason::ServerOverloaded, text);
+    draft.details.set_retry_info(Some(Duration::from_secs(1)));
+    draft.finish()
+}
+
+/// The answer to a failed job.
+pub(super) fn of(subject: &Subject<'_>, error: &group::Error) -> Status {
+    let mut draft = Draft::new(error.reason(), error.to_string());
+    draft.note("app", subject.app);
+    match error {
+        group::Error::Invalid(faults) => {
+            draft.details.set_bad_request(violations(faults));
+            draft.message = summary(faults);
+        }
+        group::Error::Upstream { spec, error } => {
+            draft.note("operation", spec.id);
+            upstream(&mut draft, subject, error);
+        }
+        group::Error::RequestIdReused => {
+            draft.details.add_bad_request_violation("request_id", &draft.message);
+            draft.note("request_id", subject.request_id);
+        }
+        group::Error::KindNotImplemented { .. } => draft.note("rpc", subject.rpc),
+        group::Error::ChatIdUnknown | group::Error::GroupDisbanded => {}
+    }
+    if let Reason::GroupNotFound | Reason::GroupDisbanded | Reason::ChatIdUnknown = draft.reason {
+        draft.resource("dinggate.group.v1.Group", subject.group.unwrap_or_default());
+    }
+    draft.finish()
+}
+
+fn upstream(draft: &mut Draft, subject: &Subject<'_>, error: &dingtalk::Error) {
+    draft.message = upstream_message(draft.reason, error);
     if let Some(api) = error.api() {
         let sub_code = api.sub_code.as_ref().map(|sub| format!("/{sub}")).unwrap_or_default();
-        state("upstream_code", format!("{}{sub_code}", api.code));
+        draft.note("upstream_code", format!("{}{sub_code}", api.code));
         if let Some(id) = &api.request_id {
-            state("upstream_request_id", id.clone());
+            draft.note("upstream_request_id", id);
         }
         if !api.required_scopes.is_empty() {
-            state("permission", api.required_scopes.join(","));
+            draft.note("permission", api.required_scopes.join(","));
         }
         if !api.message.is_empty() {
-            details.set_localized_message("zh-CN", &api.message);
+            draft.details.set_localized_message("zh-CN", &api.message);
         }
     }
-    match reason {
-        Reason::OutcomeUnknown => {
-            state("check", "GetGroup".to_owned());
-        }
+    let message = draft.message.clone();
+    match draft.reason {
+        // What was being created has no handle to be asked for.
+        Reason::OutcomeUnknown if subject.group.is_some() => draft.note("check", "GetGroup"),
         Reason::UpstreamBusy | Reason::UpstreamGarbled if error.applied() == Applied::Maybe => {
-            state("applied", "maybe".to_owned());
+            draft.note("applied", "maybe");
         }
-        Reason::FieldInvalid | Reason::MemberNotFound | Reason::ContentRejected => {
-            details.set_bad_request(vec![FieldViolation::new("", upstream_message(reason, error))]);
+        Reason::FieldInvalid | Reason::ContentRejected => {
+            draft.details.add_bad_request_violation("", message);
+        }
+        Reason::MemberNotFound => {
+            draft.details.add_bad_request_violation(subject.people, message);
         }
         Reason::AppRateLimited | Reason::MonthlyQuotaExhausted => {
-            details.set_quota_failure(vec![QuotaViolation::new(
-                format!("app:{app}"),
-                upstream_message(reason, error),
-            )]);
+            draft.details.add_quota_failure_violation(format!("app:{}", subject.app), message);
         }
-        Reason::OwnerOutOfScope | Reason::TemplateNotAccessible => {
-            details.set_resource_info("dingtalk app scope", app, "", upstream_message(reason, error));
+        Reason::OwnerOutOfScope => {
+            draft.resource("dinggate.group.v1.MemberRef", subject.owner.unwrap_or_default())
+        }
+        Reason::TemplateNotAccessible => {
+            draft.resource("dinggate.group.v1.Group", subject.group.unwrap_or_default());
+        }
+        Reason::EgressIpBlocked => {
+            let until = error.retry_after().map(|wait| SystemTime::now() + wait);
+            draft.note(
+                "blocked_until",
+                until.map(|until| Timestamp::from(until).to_string()).unwrap_or_default(),
+            );
         }
         Reason::AppCredentialsRejected | Reason::AppPermissionMissing | Reason::EgressIpNotAllowed => {
-            details
-                .add_help_link("the app in DingTalk's developer console", "https://open-dev.dingtalk.com/");
+            let console = "https://open-dev.dingtalk.com/";
+            draft.details.add_help_link("the app in DingTalk's developer console", console);
         }
         _ => {}
     }
-    let waiting_helps = matches!(code(reason), Code::Unavailable | Code::ResourceExhausted)
-        && reason != Reason::MonthlyQuotaExhausted;
+    let invites_retry = matches!(code(draft.reason), Code::Unavailable | Code::ResourceExhausted);
+    let waiting_helps = invites_retry && draft.reason != Reason::MonthlyQuotaExhausted;
     if let Some(wait) = error.retry_after().filter(|_| waiting_helps) {
-        details.set_retry_info(Some(wait));
+        draft.details.set_retry_info(Some(wait));
     }
 }
 
@@ -225,15 +276,13 @@ pub(super) fn of_framework(status: &Status) -> Status {
         Code::Unavailable => Reason::ShuttingDown,
         _ => Reason::GatewayInternal,
     };
-    plain(reason, message)
-}
-
-/// More work than [`server.max_concurrent_requests`](crate::server::ServerConfig) admits.
-pub(super) fn overloaded() -> Status {
-    let mut details = ErrorDetails::new();
-    details.set_retry_info(Some(Duration::from_secs(1)));
-    let message = "the gateway is serving as many requests as it is configured to".to_owned();
-    finish(Reason::ServerOverloaded, message, HashMap::new(), details)
+    let limit =
+        message.rsplit_once("the limit is: ").map(|(_, rest)| rest.trim_end_matches(" bytes").to_owned());
+    let mut draft = Draft::new(reason, message);
+    if let (Reason::MessageTooLarge, Some(limit)) = (reason, limit) {
+        draft.note("limit", limit);
+    }
+    draft.finish()
 }
 
 #[cfg(test)]
@@ -255,6 +304,15 @@ mod tests {
         }
     }
 
+    const DEMO: Subject<'_> = Subject {
+        rpc: "p.S/M",
+        app: "demo",
+        group: Some("cid1"),
+        owner: None,
+        people: "members",
+        request_id: "",
+    };
+
     /// The error that a row of the catalogue becomes.
     fn upstream_error(row: &'static catalogue::Row, spec: &'static dingtalk::Spec) -> group::Error {
         let error = dingtalk::Error::Api(Box::new(ApiError {
@@ -273,7 +331,7 @@ mod tests {
     #[test]
     fn every_documented_code_becomes_a_status_with_reason_code_and_request_id() {
         for row in catalogue::rows() {
-            let status = of("demo", None, &upstream_error(row, GetGroup::SPEC));
+            let status = of(&DEMO, &upstream_error(row, GetGroup::SPEC));
             assert_eq!(status.code(), code(row.reason), "{}", row.code);
             let info = status.get_details_error_info().expect("every error has ErrorInfo");
             assert_eq!((info.reason.as_str(), info.domain.as_str()), (row.reason.as_str(), DOMAIN));
@@ -287,7 +345,7 @@ mod tests {
     #[test]
     fn a_create_that_may_have_been_applied_is_unknown_whatever_the_code() {
         for row in catalogue::rows().iter().filter(|row| row.applied == Applied::Maybe) {
-            let status = of("demo", None, &upstream_error(row, CreateGroup::SPEC));
+            let status = of(&DEMO, &upstream_error(row, CreateGroup::SPEC));
             assert_eq!(status.code(), Code::Unknown, "{}", row.code);
             let info = status.get_details_error_info().expect("every error has ErrorInfo");
             assert_eq!(
@@ -302,7 +360,7 @@ mod tests {
     fn throttles_say_when_to_come_back_and_the_month_does_not() {
         let status = |code, sub_code| {
             let row = catalogue::find(Generation::Legacy, 200, code, sub_code).expect("documented");
-            of("demo", None, &upstream_error(row, UpdateGroup::SPEC))
+            of(&DEMO, &upstream_error(row, UpdateGroup::SPEC))
         };
         let throttled = status("88", Some("90018"));
         assert_eq!(throttled.code(), Code::ResourceExhausted);
@@ -318,7 +376,7 @@ mod tests {
     fn thousands_of_faults_fit_into_a_trailer() {
         let faults =
             (0..10_000).map(|i| group::Fault::new(format!("members[{i}]"), "is listed twice")).collect();
-        let status = of("demo", None, &group::Error::Invalid(faults));
+        let status = of(&DEMO, &group::Error::Invalid(faults));
         assert!(status.details().len() < 8 * 1024, "{} bytes", status.details().len());
         let violations = status.get_details_bad_request().expect("BadRequest").field_violations;
         assert!(violations.last().expect("some").description.contains("more faults"));

@@ -101,6 +101,7 @@ async fn a_request_id_gets_the_same_group_and_no_second_one() {
     let other = pb::CreateGroupRequest { title: "Another".to_owned(), ..request };
     let status = gateway.groups.clone().create_group(other).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "REQUEST_ID_REUSED"));
+    assert_eq!(crate::support::fields(&status), ["request_id"]);
 }
 
 #[tokio::test]

@@ -320,3 +320,49 @@ async fn scenario_groups_are_not_served_yet_and_say_so() {
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unimplemented, "NOT_IMPLEMENTED"));
     assert_eq!(gateway.simulator.total_requests(), 0);
 }
+
+#[tokio::test]
+async fn trailing_metadata_tells_what_a_call_cost() {
+    let gateway = Gateway::start().await;
+    let reply = gateway.groups.clone().create_group(new_group("Cost")).await.unwrap();
+    let calls = |metadata: &tonic::metadata::MetadataMap| {
+        metadata.get("x-dinggate-upstream-calls").map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(calls(reply.metadata()).as_deref(), Some("1"));
+    assert!(reply.metadata().contains_key("x-dinggate-upstream-request-id"));
+
+    let status = gateway.groups.clone().create_group(new_group("")).await.unwrap_err();
+    assert_eq!(calls(status.metadata()).as_deref(), Some("0"));
+    let given = pb::GroupRef { chat_id: "chatnowhere".to_owned(), ..Default::default() };
+    let request = pb::GetGroupRequest { group: Some(given), ..Default::default() };
+    let status = gateway.groups.clone().get_group(request).await.unwrap_err();
+    assert_eq!(calls(status.metadata()).as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn errors_name_what_they_are_about() {
+    use tonic_types::StatusExt;
+    let gateway = Gateway::start().await;
+    let request = pb::CreateGroupRequest { owner: Some(user("hidden001")), ..new_group("Hidden") };
+    let status = gateway.groups.clone().create_group(request).await.unwrap_err();
+    assert_eq!(status.get_details_resource_info().unwrap().resource_name, "hidden001");
+
+    let request = pb::CreateGroupRequest { members: vec![user("nobody")], ..new_group("Nobody") };
+    let status = gateway.groups.clone().create_group(request).await.unwrap_err();
+    assert_eq!(fields(&status), ["members"]);
+
+    let given = pb::GroupRef { chat_id: "chatnowhere".to_owned(), ..Default::default() };
+    let request = pb::GetGroupRequest { group: Some(given), ..Default::default() };
+    let status = gateway.groups.clone().get_group(request).await.unwrap_err();
+    assert_eq!(status.get_details_resource_info().unwrap().resource_name, "chatnowhere");
+
+    let scenario = pb::ScenarioGroup { template_id: "tpl-demo".to_owned(), ..Default::default() };
+    let kind = Some(pb::create_group_request::Kind::Scenario(scenario));
+    let status = gateway
+        .groups
+        .clone()
+        .create_group(pb::CreateGroupRequest { kind, ..new_group("S") })
+        .await
+        .unwrap_err();
+    assert_eq!(metadata(&status, "rpc"), "dinggate.group.v1.GroupService/CreateGroup");
+}

@@ -1,0 +1,121 @@
+//! How an RPC shows in telemetry: its span, and its line in the log.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use opentelemetry::{global, propagation::Extractor, trace::TraceContextExt};
+use tokio::time::Instant;
+use tonic::Code;
+use tracing::{Span, debug_span, field, info, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::dingtalk::Stats;
+
+/// Named and attributed as OpenTelemetry's RPC conventions say; a child of the caller's span if there is one.
+pub(super) fn server_span(method: Option<&str>, headers: &HeaderMap) -> Span {
+    let Some(method) = method else { return debug_span!("rpc") };
+    let span = info_span!(
+        "rpc",
+        otel.name = method,
+        otel.kind = "server",
+        otel.status_code = field::Empty,
+        rpc.system.name = "grpc",
+        rpc.method = method,
+        rpc.response.status_code = field::Empty,
+        error.type = field::Empty,
+        dinggate.upstream_calls = field::Empty,
+    );
+    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
+    // Fails only where no telemetry is installed; then there is no trace to join.
+    let _ = span.set_parent(parent);
+    span
+}
+
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}
+
+/// One line per RPC, also for one whose caller leaves before the answer. Written when it is dropped.
+pub(super) struct AccessLine {
+    /// How the RPC ended; cancelled, until something else is known.
+    pub(super) code: Code,
+    method: Option<String>,
+    stats: Arc<Stats>,
+    span: Span,
+    begin: Instant,
+}
+
+impl AccessLine {
+    pub(super) fn new(method: Option<String>, stats: Arc<Stats>, span: Span) -> Self {
+        Self { code: Code::Cancelled, method, stats, span, begin: Instant::now() }
+    }
+}
+
+impl Drop for AccessLine {
+    fn drop(&mut self) {
+        // Health checks and reflection come every few seconds and say nothing.
+        let Some(method) = &self.method else { return };
+        let name = name(self.code);
+        self.span.record("rpc.response.status_code", name);
+        // Signed, because an unsigned number would be exported as text.
+        self.span.record("dinggate.upstream_calls", i64::from(self.stats.upstream_calls()));
+        if is_server_fault(self.code) {
+            self.span.record("otel.status_code", "ERROR");
+            self.span.record("error.type", name);
+        }
+        info!(
+            parent: None,
+            method,
+            code = name,
+            duration_ms = self.begin.elapsed().as_secs_f64() * 1000.0,
+            upstream_calls = self.stats.upstream_calls(),
+            dingtalk_request_id = self.stats.request_id(),
+            trace_id = trace_id(&self.span),
+            "rpc"
+        );
+    }
+}
+
+/// The id under which an RPC is found in traces and logs; none where no telemetry is installed.
+pub(super) fn trace_id(span: &Span) -> Option<String> {
+    let context = span.context();
+    let context = context.span().span_context().clone();
+    context.is_valid().then(|| context.trace_id().to_string())
+}
+
+/// By OpenTelemetry's convention these codes are errors of the server; the others are the caller's.
+fn is_server_fault(code: Code) -> bool {
+    use Code::{DataLoss, DeadlineExceeded, Internal, Unavailable, Unimplemented, Unknown};
+    matches!(code, Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss)
+}
+
+/// The name in the gRPC specification.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
