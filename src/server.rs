@@ -9,7 +9,9 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::{net::TcpListener, sync::watch, time::sleep, time::timeout};
 use tokio_util::sync::CancellationToken;
-use tonic::{server::NamedService, service::Routes, transport::server::TcpIncoming};
+use tonic::{
+    codec::CompressionEncoding, server::NamedService, service::Routes, transport::server::TcpIncoming,
+};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tracing::{info, warn};
 
@@ -30,7 +32,7 @@ use crate::{
             template_service_server::TemplateServiceServer,
         },
     },
-    service::{Apps, GroupApi, Later, Limits, Stack},
+    service::{Apps, GroupApi, Later, Limits, MemberApi, Stack},
 };
 
 /// Probes are answered within a moment; a peer that never ends its request is not waited for.
@@ -227,11 +229,14 @@ async fn bind(setting: &str, addr: SocketAddr) -> anyhow::Result<TcpListener> {
 
 fn routes(config: &ServerConfig, apps: Apps, groups: Groups) -> anyhow::Result<Routes> {
     let size = usize::try_from(config.max_message_size.as_u64()).unwrap_or(usize::MAX);
-    let group = GroupServiceServer::new(GroupApi::new(apps, groups))
+    let group = GroupServiceServer::new(GroupApi::new(apps.clone(), groups.clone()))
         .max_decoding_message_size(size)
-        .accept_compressed(tonic::codec::CompressionEncoding::Gzip);
+        .accept_compressed(CompressionEncoding::Gzip);
+    let member = MemberServiceServer::new(MemberApi::new(apps, groups))
+        .max_decoding_message_size(size)
+        .accept_compressed(CompressionEncoding::Gzip);
     let mut routes = Routes::new(group)
-        .add_service(MemberServiceServer::new(Later))
+        .add_service(member)
         .add_service(TemplateServiceServer::new(Later))
         .add_service(PinnedCardServiceServer::new(Later))
         .add_service(AssistantServiceServer::new(Later))
@@ -257,7 +262,7 @@ fn routes(config: &ServerConfig, apps: Apps, groups: Groups) -> anyhow::Result<R
 const HEALTH_NAMES: [&str; 10] = [
     "",
     GroupServiceServer::<GroupApi>::NAME,
-    MemberServiceServer::<Later>::NAME,
+    MemberServiceServer::<MemberApi>::NAME,
     TemplateServiceServer::<Later>::NAME,
     PinnedCardServiceServer::<Later>::NAME,
     AssistantServiceServer::<Later>::NAME,

@@ -1,20 +1,25 @@
 //! Creating a group.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     Groups, Request,
+    bulk::{Verdict, Verdicts},
     error::{Error, Fault},
+    members::{changes_of, chunk_size},
     model::{Group, GroupRef, Kind, Member, Outcome, PlannedCall, State, split},
     settings::{Setting, Settings},
 };
 use crate::{
     dingtalk::Endpoint,
     operation::{
-        group::{CreateGroup, TAG_INTERNAL, TAG_STANDARD},
+        group::{CreateGroup, Created as Reply, TAG_INTERNAL, TAG_STANDARD},
         id::MediaId,
     },
 };
+
+/// Most people in a group.
+const GROUP_MAX: usize = 1000;
 
 /// What is to be created.
 #[derive(Debug, Clone, Hash)]
@@ -33,16 +38,25 @@ pub struct NewGroup {
     pub kind: Kind,
 }
 
+/// What was created.
+#[derive(Debug, Clone)]
+pub struct Created {
+    /// The group.
+    pub group: Group,
+    /// What became of the listed members.
+    pub verdicts: Verdicts,
+}
+
 impl NewGroup {
     /// What DingTalk would not take, beyond the rules of single fields.
     pub fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let most = CreateGroup::SPEC.max_members.unwrap_or(usize::MAX);
         let count = self.everyone().count();
-        if self.kind != Kind::Scenario && count > most {
-            let text =
-                format!("are {count} with the owner; this version creates a group with at most {most}");
-            faults.push(Fault::new("members", text));
+        if count > GROUP_MAX {
+            faults.push(Fault::new(
+                "members",
+                format!("are {count} with the owner; a group has at most {GROUP_MAX}"),
+            ));
         }
         for setting in self.settings.stated() {
             let own_call = setting == Setting::PrivateChat && self.kind != Kind::Scenario;
@@ -55,7 +69,8 @@ impl NewGroup {
         faults
     }
 
-    /// The owner and the members, each once.
+    /// The owner and the members, each once. Nobody is in a group by owning it: DingTalk wants the owner among the
+    /// members, and among those of the first call.
     fn everyone(&self) -> impl Iterator<Item = &Member> {
         let mut seen = HashSet::new();
         std::iter::once(&self.owner).chain(&self.members).filter(move |member| seen.insert(*member))
@@ -63,8 +78,9 @@ impl NewGroup {
 }
 
 impl Groups {
-    /// Creates an internal or standard group with all its members in one call.
-    pub async fn create(&self, request: &Request, new: NewGroup) -> Result<Outcome<Group>, Error> {
+    /// Creates an internal or standard group: one call with as many people as it takes, and further calls for the
+    /// others.
+    pub async fn create(&self, request: &Request, new: NewGroup) -> Result<Outcome<Created>, Error> {
         let faults = new.faults();
         if !faults.is_empty() {
             return Err(Error::Invalid(faults));
@@ -72,17 +88,60 @@ impl Groups {
         if new.kind == Kind::Scenario {
             return Err(Error::KindNotImplemented { kind: new.kind });
         }
+        let first = chunk_size(CreateGroup::SPEC);
         if request.validate_only {
-            return Ok(Outcome::Planned(vec![PlannedCall::once(CreateGroup::SPEC)]));
+            let rest = new.everyone().skip(first).count();
+            let calls = [vec![PlannedCall::once(CreateGroup::SPEC)], changes_of(rest)];
+            return Ok(Outcome::Planned(calls.concat()));
         }
         let (groups, own_request, payload) = (self.clone(), request.clone(), new.clone());
-        let work = async move { groups.create_ordinary(&own_request, new).await };
+        let work = async move { groups.create_ordinary(&own_request, new, first).await };
         self.created.run(request, &payload, CreateGroup::SPEC, work).await.map(Outcome::Done)
     }
 
-    async fn create_ordinary(&self, request: &Request, new: NewGroup) -> Result<Group, Error> {
-        // Nobody is in a group by owning it: DingTalk wants the owner among the members.
-        let (user_ids, union_ids) = split(new.everyone().cloned());
+    async fn create_ordinary(
+        &self,
+        request: &Request,
+        new: NewGroup,
+        first: usize,
+    ) -> Result<Created, Error> {
+        let mut everyone: Vec<Member> = new.everyone().cloned().collect();
+        let rest = everyone.split_off(first.min(everyone.len()));
+        let reply = self.create_with(request, &new, &everyone).await?;
+        // From here on the group is there, and no error may hide it.
+        let added = match self.add_rest(request, &reply.chatid, &rest).await {
+            Ok(verdicts) => verdicts,
+            Err(error) => rest.into_iter().map(|member| (member, Verdict::Failed(error.clone()))).collect(),
+        };
+        let in_group = added.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Applied)).count();
+        let group_ref = GroupRef {
+            open_conversation_id: Some(reply.open_conversation_id),
+            chat_id: Some(reply.chatid),
+            kind: Some(Kind::from_tag(reply.conversation_tag).unwrap_or(new.kind)),
+        };
+        self.directory.learn(&request.app, &group_ref);
+        let mut late: HashMap<Member, Verdict> = added.into_iter().collect();
+        let verdict = |member: &Member| (member.clone(), late.remove(member).unwrap_or(Verdict::Applied));
+        let verdicts = new.members.iter().map(verdict).collect();
+        let group = Group {
+            group_ref,
+            member_count: Some(everyone.len() + in_group),
+            title: Some(new.title),
+            owner: Some(new.owner),
+            icon: new.icon,
+            settings: new.settings,
+            state: Some(State::Active),
+        };
+        Ok(Created { group, verdicts })
+    }
+
+    async fn create_with(
+        &self,
+        request: &Request,
+        new: &NewGroup,
+        members: &[Member],
+    ) -> Result<Reply, Error> {
+        let (user_ids, union_ids) = split(members.iter().cloned());
         let (owner, owner_type) = new.owner.as_owner();
         let endpoint = CreateGroup {
             name: &new.title,
@@ -94,22 +153,7 @@ impl Groups {
             conversation_tag: if new.kind == Kind::Standard { TAG_STANDARD } else { TAG_INTERNAL },
             management_options: (new.settings != Settings::default()).then(|| new.settings.to_options()),
         };
-        let reply = self.call(request, &endpoint).await?;
-        let group_ref = GroupRef {
-            open_conversation_id: Some(reply.open_conversation_id),
-            chat_id: Some(reply.chatid),
-            kind: Some(Kind::from_tag(reply.conversation_tag).unwrap_or(new.kind)),
-        };
-        self.directory.learn(&request.app, &group_ref);
-        Ok(Group {
-            group_ref,
-            member_count: Some(user_ids.len() + union_ids.len()),
-            title: Some(new.title),
-            owner: Some(new.owner),
-            icon: new.icon,
-            settings: new.settings,
-            state: Some(State::Active),
-        })
+        self.call(request, &endpoint).await
     }
 }
 

@@ -45,6 +45,19 @@ pub enum Error {
         /// Which kind.
         kind: Kind,
     },
+    /// The owner is not removed; hand the group over first.
+    #[error("the owner cannot be removed: make somebody else the owner first")]
+    OwnerCannotBeRemoved,
+    /// More people would be removed than the caller allows.
+    #[error("{to_remove} people would be removed, and at most {max_removals} may be; nothing was written")]
+    RemovalGuard {
+        /// How many would come.
+        to_add: usize,
+        /// How many would go.
+        to_remove: usize,
+        /// How many may.
+        max_removals: usize,
+    },
     /// The same `request_id` came with another request.
     #[error("this request_id was used for another request")]
     RequestIdReused,
@@ -60,6 +73,8 @@ impl Error {
             Error::ChatIdUnknown => Reason::ChatIdUnknown,
             Error::GroupDisbanded => Reason::GroupDisbanded,
             Error::KindNotImplemented { .. } => Reason::NotImplemented,
+            Error::OwnerCannotBeRemoved => Reason::OwnerCannotBeRemoved,
+            Error::RemovalGuard { .. } => Reason::RemovalGuard,
             Error::RequestIdReused => Reason::RequestIdReused,
         }
     }

@@ -1,9 +1,11 @@
 //! What callers mean: one file per job, in the gateway's own words, over several upstream operations.
 
+mod bulk;
 mod create;
 mod directory;
 mod error;
 mod join_link;
+mod members;
 mod model;
 mod once;
 mod read;
@@ -11,8 +13,10 @@ mod resolve;
 mod settings;
 mod update;
 
-pub use create::NewGroup;
+pub use bulk::{Verdict, Verdicts, is_complete};
+pub use create::{Created, NewGroup};
 pub use error::{Error, Fault};
+pub use members::{Roster, SyncPlan, Synced, Wanted};
 pub use model::{Group, GroupRef, Kind, Member, Outcome, PlannedCall, State};
 pub use settings::{Choice, Setting, Settings};
 pub use update::Changes;
@@ -26,7 +30,9 @@ use once::Once;
 pub struct Groups {
     client: Client,
     directory: Directory,
-    created: Once<Group>,
+    created: Once<Created>,
+    changed: Once<Verdicts>,
+    synced: Once<Synced>,
     updated: Once<Group>,
 }
 
@@ -46,7 +52,14 @@ pub struct Request {
 impl Groups {
     /// Nothing is known of any group yet.
     pub fn new(client: Client) -> Self {
-        Self { client, directory: Directory::new(), created: Once::new(), updated: Once::new() }
+        Self {
+            client,
+            directory: Directory::new(),
+            created: Once::new(),
+            changed: Once::new(),
+            synced: Once::new(),
+            updated: Once::new(),
+        }
     }
 
     async fn call<E: Endpoint>(&self, request: &Request, endpoint: &E) -> Result<E::Reply, Error> {

@@ -38,10 +38,21 @@ impl ChatInfo {
     }
 }
 
+impl ChatInfo {
+    /// `owner` does not say what it is; a person outside the organisation is found among those.
+    pub(super) fn owner(&self) -> Member {
+        let outside = self.union_ids.iter().any(|id| id.0 == self.owner);
+        if outside {
+            Member::Union(UnionId(self.owner.clone()))
+        } else {
+            Member::User(UserId(self.owner.clone()))
+        }
+    }
+}
+
 impl Group {
     fn from_info(group_ref: GroupRef, info: ChatInfo) -> Self {
-        // `owner` does not say what it is; a person outside the organisation is found among those.
-        let outside = info.union_ids.iter().any(|id| id.0 == info.owner);
+        let owner = info.owner();
         let settings = Settings::from(&info);
         Group {
             group_ref,
@@ -49,11 +60,7 @@ impl Group {
             state: Some(info.state()),
             member_count: Some(info.user_ids.len() + info.union_ids.len()),
             title: Some(info.name),
-            owner: Some(if outside {
-                Member::Union(UnionId(info.owner))
-            } else {
-                Member::User(UserId(info.owner))
-            }),
+            owner: Some(owner),
             icon: info.icon.filter(|icon| !icon.0.is_empty()),
         }
     }

@@ -130,6 +130,7 @@ impl Groups {
             owner_type: owner.map(|(_, owner_type)| owner_type),
             icon: changes.icon.as_ref(),
             management_options: changes.touches_settings().then(|| settings.to_options()),
+            ..UpdateGroup::of(chatid)
         };
         self.call(request, &endpoint).await.map(drop)
     }

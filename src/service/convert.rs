@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use prost_types::Timestamp;
 
 use crate::{
-    group::{Choice, Group, GroupRef, Kind, Member, PlannedCall, Setting, Settings, State},
+    group::{Choice, Group, GroupRef, Kind, Member, PlannedCall, Setting, Settings, State, SyncPlan},
     operation::id::{ChatId, MediaId, OpenConversationId, UnionId, UserId},
     pb::group as pb,
 };
@@ -19,7 +19,7 @@ pub(super) fn media_id(raw: &str) -> Option<MediaId> {
     some(raw, MediaId)
 }
 
-pub(super) fn group_ref(message: &pb::GroupRef) -> GroupRef {
+fn group_ref(message: &pb::GroupRef) -> GroupRef {
     GroupRef {
         open_conversation_id: some(&message.open_conversation_id, OpenConversationId),
         chat_id: some(&message.chat_id, ChatId),
@@ -30,6 +30,10 @@ pub(super) fn group_ref(message: &pb::GroupRef) -> GroupRef {
             pb::GroupKind::Scenario => Some(Kind::Scenario),
         },
     }
+}
+
+pub(super) fn group_ref_of(message: &Option<pb::GroupRef>) -> GroupRef {
+    message.as_ref().map(group_ref).unwrap_or_default()
 }
 
 pub(super) fn group_ref_to_pb(group: GroupRef) -> pb::GroupRef {
@@ -53,7 +57,7 @@ pub(super) fn member(message: &pb::MemberRef) -> Option<Member> {
     })
 }
 
-fn member_to_pb(member: Member) -> pb::MemberRef {
+pub(super) fn member_to_pb(member: Member) -> pb::MemberRef {
     let id = match member {
         Member::User(id) => pb::member_ref::Id::UserId(id.0),
         Member::Union(id) => pb::member_ref::Id::UnionId(id.0),
@@ -155,12 +159,19 @@ pub(super) fn group_to_pb(group: Group) -> pb::Group {
     }
 }
 
-pub(super) fn applied(members: Vec<pb::MemberRef>) -> Vec<pb::MemberResult> {
-    let outcome = pb::MemberOutcome::Applied.into();
-    members
-        .into_iter()
-        .map(|member| pb::MemberResult { r#ref: Some(member), outcome, status: None })
-        .collect()
+pub(super) fn members(messages: &[pb::MemberRef]) -> Vec<Member> {
+    messages.iter().filter_map(member).collect()
+}
+
+pub(super) fn sync_plan(plan: SyncPlan) -> pb::SyncPlan {
+    let count = |count| i32::try_from(count).unwrap_or(i32::MAX);
+    let people = |members: Vec<Member>| members.into_iter().map(member_to_pb).collect();
+    pb::SyncPlan {
+        to_add: people(plan.to_add),
+        to_remove: people(plan.to_remove),
+        unchanged: count(plan.unchanged),
+        kept: count(plan.kept),
+    }
 }
 
 pub(super) fn planned(calls: Vec<PlannedCall>) -> Vec<pb::PlannedCall> {

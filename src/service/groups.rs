@@ -5,11 +5,11 @@ use tonic::{Request, Response, Status, async_trait};
 use super::{
     check::Violations,
     convert,
-    rpc::{Apps, Common, Rpc},
+    rpc::{Apps, Common, Rpc, id_of},
     status::not_implemented,
 };
 use crate::{
-    group::{Changes, Fault, Groups, Kind, Member, NewGroup, Outcome, Setting, Settings},
+    group::{Changes, Fault, Groups, Kind, Member, NewGroup, Outcome, Setting, Settings, is_complete},
     operation::id::UserId,
     pb::group::{self as pb, create_group_request, group_service_server::GroupService},
 };
@@ -42,10 +42,10 @@ impl GroupService for GroupApi {
         let request = rpc.admit()?;
         let outcome = self.groups.create(&request, new).await.map_err(|error| rpc.failed(error))?;
         Ok(Response::new(match outcome {
-            Outcome::Done(group) => pb::CreateGroupResponse {
-                group: Some(convert::group_to_pb(group)),
-                member_results: convert::applied(rpc.message.members),
-                complete: true,
+            Outcome::Done(created) => pb::CreateGroupResponse {
+                group: Some(convert::group_to_pb(created.group)),
+                complete: is_complete(&created.verdicts),
+                member_results: rpc.results(created.verdicts),
                 planned_calls: Vec::new(),
             },
             Outcome::Planned(calls) => {
@@ -60,7 +60,7 @@ impl GroupService for GroupApi {
     ) -> Result<Response<pb::GetGroupResponse>, Status> {
         let mut rpc = Rpc::new(&self.apps, request)?;
         let request = rpc.admit()?;
-        let group = group_ref(&rpc.message.group);
+        let group = convert::group_ref_of(&rpc.message.group);
         let group = self.groups.get(&request, &group).await.map_err(|error| rpc.failed(error))?;
         Ok(Response::new(pb::GetGroupResponse {
             group: Some(convert::group_to_pb(group)),
@@ -82,7 +82,7 @@ impl GroupService for GroupApi {
     ) -> Result<Response<pb::UpdateGroupResponse>, Status> {
         let mut rpc = Rpc::new(&self.apps, request)?;
         let group = rpc.message.group.clone().unwrap_or_default();
-        let handle = group_ref(&group.r#ref);
+        let handle = convert::group_ref_of(&group.r#ref);
         let changes = changes(&group, &rpc.message, &mut rpc.faults);
         rpc.faults.extend(handle.kind.map(|kind| changes.faults(kind)).unwrap_or_default());
         let request = rpc.admit()?;
@@ -112,7 +112,7 @@ impl GroupService for GroupApi {
     ) -> Result<Response<pb::ResolveGroupResponse>, Status> {
         let mut rpc = Rpc::new(&self.apps, request)?;
         let request = rpc.admit()?;
-        let group = group_ref(&rpc.message.group);
+        let group = convert::group_ref_of(&rpc.message.group);
         let group = self.groups.resolve(&request, &group).await.map_err(|error| rpc.failed(error))?;
         Ok(Response::new(pb::ResolveGroupResponse { group: Some(convert::group_ref_to_pb(group)) }))
     }
@@ -123,15 +123,11 @@ impl GroupService for GroupApi {
     ) -> Result<Response<pb::GetJoinLinkResponse>, Status> {
         let mut rpc = Rpc::new(&self.apps, request)?;
         let request = rpc.admit()?;
-        let group = group_ref(&rpc.message.group);
+        let group = convert::group_ref_of(&rpc.message.group);
         let inviter = rpc.message.inviter.as_ref().and_then(convert::member);
         let url = self.groups.join_link(&request, &group, inviter.as_ref()).await;
         Ok(Response::new(pb::GetJoinLinkResponse { url: url.map_err(|error| rpc.failed(error))? }))
     }
-}
-
-fn group_ref(message: &Option<pb::GroupRef>) -> crate::group::GroupRef {
-    message.as_ref().map(convert::group_ref).unwrap_or_default()
 }
 
 fn new_group(message: &pb::CreateGroupRequest) -> NewGroup {
@@ -141,7 +137,7 @@ fn new_group(message: &pb::CreateGroupRequest) -> NewGroup {
     NewGroup {
         title: message.title.clone(),
         owner,
-        members: message.members.iter().filter_map(convert::member).collect(),
+        members: convert::members(&message.members),
         icon: convert::media_id(&message.icon_media_id),
         settings: message.settings.as_ref().map(convert::settings).unwrap_or_default(),
         kind: match message.kind {
@@ -184,12 +180,6 @@ fn changes(group: &pb::Group, request: &pb::UpdateGroupRequest, faults: &mut Vio
         }
     }
     changes
-}
-
-/// An id of the group for error messages, the newer one if there are two.
-fn id_of(group: &Option<pb::GroupRef>) -> Option<&str> {
-    let group = group.as_ref()?;
-    [group.open_conversation_id.as_str(), group.chat_id.as_str()].into_iter().find(|id| !id.is_empty())
 }
 
 /// The id of a person, of either type.

@@ -13,87 +13,13 @@ use crate::pb::{
     },
     group::{
         self, assistant_service_server::AssistantService, group_event_service_server::GroupEventService,
-        member_service_server::MemberService, pinned_card_service_server::PinnedCardService,
-        template_service_server::TemplateService,
+        pinned_card_service_server::PinnedCardService, template_service_server::TemplateService,
     },
 };
 
 /// Stands where a service will.
 #[derive(Debug, Clone, Copy)]
 pub struct Later;
-
-#[async_trait]
-impl MemberService for Later {
-    async fn list_members(
-        &self,
-        _: Request<group::ListMembersRequest>,
-    ) -> Result<Response<group::ListMembersResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/ListMembers"))
-    }
-
-    async fn add_members(
-        &self,
-        _: Request<group::AddMembersRequest>,
-    ) -> Result<Response<group::AddMembersResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/AddMembers"))
-    }
-
-    async fn remove_members(
-        &self,
-        _: Request<group::RemoveMembersRequest>,
-    ) -> Result<Response<group::RemoveMembersResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/RemoveMembers"))
-    }
-
-    async fn sync_members(
-        &self,
-        _: Request<group::SyncMembersRequest>,
-    ) -> Result<Response<group::SyncMembersResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/SyncMembers"))
-    }
-
-    async fn set_member_nickname(
-        &self,
-        _: Request<group::SetMemberNicknameRequest>,
-    ) -> Result<Response<group::SetMemberNicknameResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/SetMemberNickname"))
-    }
-
-    async fn grant_admins(
-        &self,
-        _: Request<group::GrantAdminsRequest>,
-    ) -> Result<Response<group::GrantAdminsResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/GrantAdmins"))
-    }
-
-    async fn revoke_admins(
-        &self,
-        _: Request<group::RevokeAdminsRequest>,
-    ) -> Result<Response<group::RevokeAdminsResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/RevokeAdmins"))
-    }
-
-    async fn mute_members(
-        &self,
-        _: Request<group::MuteMembersRequest>,
-    ) -> Result<Response<group::MuteMembersResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/MuteMembers"))
-    }
-
-    async fn unmute_members(
-        &self,
-        _: Request<group::UnmuteMembersRequest>,
-    ) -> Result<Response<group::UnmuteMembersResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/UnmuteMembers"))
-    }
-
-    async fn get_mute_status(
-        &self,
-        _: Request<group::GetMuteStatusRequest>,
-    ) -> Result<Response<group::GetMuteStatusResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/GetMuteStatus"))
-    }
-}
 
 #[async_trait]
 impl TemplateService for Later {

@@ -6,10 +6,12 @@ mod convert;
 mod groups;
 mod later;
 mod layers;
+mod members;
 mod rpc;
 mod status;
 
 pub use groups::GroupApi;
 pub use later::Later;
 pub use layers::{Limits, Stack};
+pub use members::MemberApi;
 pub use rpc::Apps;

@@ -6,11 +6,13 @@ use tonic::{Request, Status};
 
 use super::{
     check::{Check, Violations},
+    convert,
     status::{self, Subject},
 };
 use crate::{
     dingtalk::{App, Context},
-    group,
+    group::{self, Verdict, Verdicts},
+    pb::group as pb,
 };
 
 /// The apps, by alias. Cheap to clone.
@@ -127,14 +129,39 @@ impl<M: Check + Common> Rpc<M> {
 
     /// The status of a failed job.
     pub(super) fn failed(&self, error: group::Error) -> Status {
-        let subject = Subject {
+        status::of(&self.subject(), &error)
+    }
+
+    /// What became of each member.
+    pub(super) fn results(&self, verdicts: Verdicts) -> Vec<pb::MemberResult> {
+        let result = |(member, verdict)| {
+            let (outcome, error) = match verdict {
+                Verdict::Applied => (pb::MemberOutcome::Applied, None),
+                Verdict::Already => (pb::MemberOutcome::Already, None),
+                Verdict::Failed(error) => (pb::MemberOutcome::Failed, Some(error)),
+                Verdict::NotAttempted => (pb::MemberOutcome::NotAttempted, None),
+                Verdict::Unknown(error) => (pb::MemberOutcome::Unknown, Some(error)),
+            };
+            let status = error.map(|error| status::in_body(&status::of(&self.subject(), &error)));
+            pb::MemberResult { r#ref: Some(convert::member_to_pb(member)), outcome: outcome.into(), status }
+        };
+        verdicts.into_iter().map(result).collect()
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject {
             rpc: M::RPC,
             app: &self.alias,
             group: self.message.group(),
             owner: self.message.owner(),
             people: self.message.people(),
             request_id: self.message.request_id(),
-        };
-        status::of(&subject, &error)
+        }
     }
+}
+
+/// An id of the group for error messages, the newer one if there are two.
+pub(super) fn id_of(group: &Option<pb::GroupRef>) -> Option<&str> {
+    let group = group.as_ref()?;
+    [group.open_conversation_id.as_str(), group.chat_id.as_str()].into_iter().find(|id| !id.is_empty())
 }

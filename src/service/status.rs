@@ -108,6 +108,16 @@ impl Draft {
     }
 }
 
+/// A status as it stands inside a message.
+pub(super) fn in_body(status: &Status) -> tonic_types::pb::Status {
+    // The details of a tonic status are the encoded message itself.
+    prost::Message::decode(status.details()).unwrap_or_else(|_| tonic_types::pb::Status {
+        code: status.code().into(),
+        message: status.message().to_owned(),
+        details: Vec::new(),
+    })
+}
+
 /// A status with nothing but its reason.
 pub(super) fn plain(reason: Reason, message: impl Into<String>) -> Status {
     Draft::new(reason, message).finish()
@@ -147,7 +157,12 @@ pub(super) fn of(subject: &Subject<'_>, error: &group::Error) -> Status {
             draft.note("request_id", subject.request_id);
         }
         group::Error::KindNotImplemented { .. } => draft.note("rpc", subject.rpc),
-        group::Error::ChatIdUnknown | group::Error::GroupDisbanded => {}
+        group::Error::RemovalGuard { to_add, to_remove, max_removals } => {
+            draft.note("to_add", to_add.to_string());
+            draft.note("to_remove", to_remove.to_string());
+            draft.note("max_removals", max_removals.to_string());
+        }
+        group::Error::ChatIdUnknown | group::Error::GroupDisbanded | group::Error::OwnerCannotBeRemoved => {}
     }
     if let Reason::GroupNotFound | Reason::GroupDisbanded | Reason::ChatIdUnknown = draft.reason {
         draft.resource("dinggate.group.v1.Group", subject.group.unwrap_or_default());

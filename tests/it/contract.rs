@@ -39,8 +39,12 @@ pub const SERVICES: [&str; 9] = [
 ];
 
 /// What this version serves of them.
-const SERVED: [&str; 5] = [
+const SERVED: [&str; 9] = [
     "/dinggate.group.v1.GroupService/CreateGroup",
+    "/dinggate.group.v1.MemberService/ListMembers",
+    "/dinggate.group.v1.MemberService/AddMembers",
+    "/dinggate.group.v1.MemberService/RemoveMembers",
+    "/dinggate.group.v1.MemberService/SyncMembers",
     "/dinggate.group.v1.GroupService/GetGroup",
     "/dinggate.group.v1.GroupService/GetJoinLink",
     "/dinggate.group.v1.GroupService/ResolveGroup",

@@ -10,6 +10,7 @@ mod contract;
 mod faults;
 mod groups;
 mod health;
+mod members;
 mod operations;
 mod tls;
 mod tokens;

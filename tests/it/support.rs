@@ -4,7 +4,9 @@ use std::{net::SocketAddr, sync::Once};
 
 use dinggate::{
     config::Sources,
-    pb::group::{self as pb, group_service_client::GroupServiceClient},
+    pb::group::{
+        self as pb, group_service_client::GroupServiceClient, member_service_client::MemberServiceClient,
+    },
     server::Server,
 };
 use dinggate_simulator::{Options, Simulator};
@@ -19,6 +21,7 @@ use tonic_types::StatusExt;
 pub struct Gateway {
     pub simulator: Simulator,
     pub groups: GroupServiceClient<Channel>,
+    pub members: MemberServiceClient<Channel>,
     pub channel: Channel,
     pub grpc_addr: SocketAddr,
     pub http_addr: SocketAddr,
@@ -68,7 +71,17 @@ impl Gateway {
         let served = tokio::spawn(server.run(async move { drop(stopped.await) }));
         let channel = connect(grpc_addr).await;
         let groups = GroupServiceClient::new(channel.clone());
-        Self { simulator, groups, channel, grpc_addr, http_addr, stop: Some(stop), served: Some(served) }
+        let members = MemberServiceClient::new(channel.clone());
+        Self {
+            simulator,
+            groups,
+            members,
+            channel,
+            grpc_addr,
+            http_addr,
+            stop: Some(stop),
+            served: Some(served),
+        }
     }
 
     /// Asks the server to stop and waits until it has.
