@@ -1,5 +1,8 @@
 //! The legacy face, every path but `/v1.0` and `/v2.0`: token in the query, HTTP 200 whatever happens, `errcode`.
 
+mod codes;
+mod scenes;
+
 use hyper::StatusCode;
 use rand::RngExt;
 use rand::distr::Alphanumeric;
@@ -8,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::call::{Answer, Call};
-use crate::reference::{self, Complaint, Operation, Problem, Route, TokenPlace, Types};
+use crate::reference::{self, Complaint, Operation, Route, TokenPlace, Types};
 use crate::world::{Caller, Refusal, World};
 
 const TOKEN_PARAMETER: &str = "access_token";
@@ -76,7 +79,7 @@ fn serve(world: &mut World, call: &Call, operation: &Operation) -> Result<Value,
     if caller.is_some() {
         query.remove(TOKEN_PARAMETER);
     }
-    let complain = |complaint| complain(&operation.id, complaint);
+    let complain = |complaint| complain(operation, &complaint);
     let query = reference::check(&operation.query, Types::FromStrings, query).map_err(complain)?;
     let body = reference::check(&operation.body, Types::FromStrings, read_body(call, operation)?);
     let body = body.map_err(complain)?;
@@ -85,9 +88,10 @@ fn serve(world: &mut World, call: &Call, operation: &Operation) -> Result<Value,
         ("group.get_legacy", Some(caller)) => get_group(world, &caller, typed(query)?),
         ("group.private_chat.set_legacy", Some(caller)) => set_private_chat(world, &caller, typed(body)?),
         ("group.qrcode.get_legacy", Some(caller)) => join_link(world, &caller, typed(body)?),
+        ("scene.get_legacy", Some(caller)) => scenes::get(world, &caller, typed(body)?),
         _ => return Err(Failure::new(22, "the simulator does not serve this call yet")),
     };
-    result.map_err(refused)
+    result.map(|fields| done(operation, fields)).map_err(|refusal| refused(operation, &refusal))
 }
 
 fn authenticate(world: &World, call: &Call, operation: &Operation) -> Result<Caller, Failure> {
@@ -120,33 +124,32 @@ fn typed<T: DeserializeOwned>(checked: Map<String, Value>) -> Result<T, Failure>
     serde_json::from_value(Value::Object(checked)).map_err(|error| Failure::new(40035, &error.to_string()))
 }
 
-fn complain(operation: &str, complaint: Complaint) -> Failure {
-    let errcode = match (&complaint.problem, operation) {
-        (Problem::Missing, "group.get_legacy") => 49000,
-        (Problem::Missing, "auth.gettoken_legacy") => 40035,
-        (Problem::Missing, _) => 40036,
-        (Problem::Unknown | Problem::Wrong(_), _) => 40035,
-    };
+fn complain(operation: &Operation, complaint: &Complaint) -> Failure {
+    let errcode = codes::of_complaint(&operation.id, complaint);
     Failure::new(errcode, &format!("不合法的参数: {complaint}"))
 }
 
-fn refused(refusal: Refusal) -> Failure {
-    let new = Failure::new;
-    match refusal {
-        Refusal::WrongSecret => new(40089, "不合法的corpid或corpsecret"),
-        Refusal::CorpUnknown => new(70001, "企业不存在"),
-        // A disbanded group has no code of its own on this face.
-        Refusal::GroupUnknown | Refusal::GroupDisbanded => new(34001, "无效的会话id"),
-        Refusal::UserUnknown(id) => new(40003, &format!("不合法的userid: {id}")),
-        Refusal::ContactUnknown(id) => new(49017, &format!("外部联系人不存在: {id}")),
-        Refusal::OwnerInvisible => new(50002, "企业员工不在授权范围"),
-        Refusal::OwnerNotMember => new(49006, "成员列表必须包含群主"),
-        Refusal::UserNotInGroup => new(60124, "用户不在此群中"),
-        Refusal::TooManyAtOnce => new(49011, "成员列表过长"),
-        Refusal::GroupFull => new(49005, "群人数超过人数限制"),
-        Refusal::AddedAndRemoved(id) => new(49004, &format!("成员重复: {id}")),
-        Refusal::StandardNotAllowed => new(49008, "不合法的会话类型"),
+fn refused(operation: &Operation, refusal: &Refusal) -> Failure {
+    let (errcode, errmsg) = codes::of_refusal(&operation.id, refusal);
+    Failure::new(errcode, &errmsg)
+}
+
+/// A success: what is in every answer, as far as the reference has it in this one, and the fields of its own.
+fn done(operation: &Operation, fields: Value) -> Value {
+    let answers = |name: &str| operation.response.iter().any(|field| field.name == name);
+    let mut answer = json!({"errcode": 0, "errmsg": "ok"});
+    if answers("success") {
+        answer["success"] = json!(true);
+    } else if answers("succ") {
+        answer["succ"] = json!(true);
     }
+    if answers("request_id") {
+        answer["request_id"] = json!(request_id());
+    }
+    if let (Value::Object(answer), Value::Object(fields)) = (&mut answer, fields) {
+        answer.extend(fields);
+    }
+    answer
 }
 
 /// 13 lower-case letters and digits, as in answers seen live.
@@ -163,7 +166,7 @@ struct GettokenQuery {
 
 fn gettoken(world: &mut World, query: GettokenQuery) -> Result<Value, Refusal> {
     let issued = world.issue_token(&query.appkey, &query.appsecret, None)?;
-    Ok(json!({"errcode": 0, "errmsg": "ok", "access_token": issued.token, "expires_in": issued.seconds}))
+    Ok(json!({"access_token": issued.token, "expires_in": issued.seconds}))
 }
 
 #[derive(Deserialize)]
@@ -183,7 +186,7 @@ fn get_group(world: &World, caller: &Caller, query: GetGroupQuery) -> Result<Val
     info["agentidlist"] = json!([]);
     info["conversationTag"] = json!(group.conversation_tag);
     info["status"] = json!(if group.disbanded { 2 } else { 1 });
-    Ok(json!({"errcode": 0, "errmsg": "ok", "chat_info": without_empty(info)}))
+    Ok(json!({"chat_info": without_empty(info)}))
 }
 
 /// This face leaves out what is null or empty.
@@ -202,7 +205,7 @@ struct PrivateChatBody {
 
 fn set_private_chat(world: &mut World, caller: &Caller, body: PrivateChatBody) -> Result<Value, Refusal> {
     world.set_private_chat(caller, &body.chatid, body.is_prohibit)?;
-    Ok(json!({"errcode": 0, "errmsg": "ok", "success": true, "request_id": request_id()}))
+    Ok(json!({}))
 }
 
 #[derive(Deserialize)]
@@ -220,5 +223,5 @@ fn join_link(world: &World, caller: &Caller, body: JoinLinkBody) -> Result<Value
         (None, None) => return Err(Refusal::GroupUnknown),
     };
     let link = world.join_link(caller, chatid, &body.userid)?;
-    Ok(json!({"errcode": 0, "errmsg": "ok", "result": link, "success": true, "request_id": request_id()}))
+    Ok(json!({"result": link}))
 }

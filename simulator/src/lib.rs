@@ -34,4 +34,4 @@ pub use log::{CallRecord, Counter};
 pub use reference::API_JSON;
 pub use seed::{Seed, SeedError};
 pub use simulator::{Options, Simulator};
-pub use world::{Group as GroupSnapshot, OwnerKind, Settings};
+pub use world::{Group as GroupSnapshot, Message, Mute, OwnerKind, PinnedCard, Settings};

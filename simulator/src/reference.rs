@@ -41,6 +41,17 @@ pub struct Operation {
     pub response: Vec<Field>,
     /// The permission point an app needs.
     pub permission: Option<String>,
+    /// The errors DingTalk documents for it.
+    pub errors: Vec<DocumentedError>,
+}
+
+/// An error an operation may answer.
+#[derive(Debug, Deserialize)]
+pub struct DocumentedError {
+    /// The HTTP status.
+    pub http: u16,
+    /// `code`, or `errcode` as text.
+    pub code: String,
 }
 
 /// DingTalk's two REST generations.
@@ -88,7 +99,7 @@ pub struct Field {
     /// Most characters (code points) of a string.
     #[serde(default)]
     pub max_len: Option<usize>,
-    /// Most items of a list or of a comma-joined string.
+    /// Most items of a list or of a comma-joined string. The world has these limits among its rules, not the check.
     #[serde(default)]
     pub max_items: Option<usize>,
     /// Largest number.

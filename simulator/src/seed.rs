@@ -1,9 +1,13 @@
 //! What the world starts with: organizations, apps, people. Read from JSON; `seeds/demo.json` is an example.
 
+mod rules;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::rules::{Limits, Rules};
 
 /// The world at its start.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -104,21 +108,33 @@ pub struct Template {
     /// For people; no rule reads it.
     #[serde(default)]
     pub name: String,
+    /// The app that made it; others may not use it, nor see the groups that have it.
+    pub app_key: String,
+    /// Whether it is published.
+    #[serde(default = "yes")]
+    pub online: bool,
+    /// Whether the organization is on its grey list.
+    #[serde(default = "yes")]
+    pub in_gray_list: bool,
+    /// Whether its app is installed in the organization.
+    #[serde(default = "yes")]
+    pub app_installed: bool,
+    /// The robots every group with this template has.
+    #[serde(default)]
+    pub robots: Vec<Robot>,
 }
 
-/// Behaviour that DingTalk's documents leave open or state in one place only.
+/// A robot of a template.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Rules {
-    /// A `managementOptions` object without `showHistoryType` sets that one to 0 on update, as the page of
-    /// `group/update` says.
-    pub reset_absent_settings: bool,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Rules { reset_absent_settings: true }
-    }
+#[serde(deny_unknown_fields)]
+pub struct Robot {
+    /// The code as in the developer console.
+    pub robot_code: String,
+    /// Its userId in the organization.
+    pub user_id: String,
+    /// Whether it is switched on.
+    #[serde(default = "yes")]
+    pub enabled: bool,
 }
 
 /// A seed that cannot be used; the text says where and why.
@@ -128,7 +144,8 @@ pub struct SeedError(String);
 
 impl Seed {
     /// Organization `dingcorpdemo` with app `dingdemo` (secret `demo-secret`), users `manager4220` and `user001` to
-    /// `user060`, `hidden001` outside the app's visible range, external contacts `union-ext001` to `union-ext010`.
+    /// `user060`, `hidden001` outside the app's visible range, external contacts `union-ext001` to `union-ext010`,
+    /// template `tpl-demo` of that app with robot `robot-demo`.
     pub fn demo() -> Seed {
         Seed::from_json(include_str!("../seeds/demo.json")).expect("the embedded demo seed is valid")
     }
@@ -161,6 +178,8 @@ impl Seed {
             unique(&at("users and external_contacts"), "union_id", people)?;
             let templates = corp.templates.iter().map(|template| template.template_id.as_str());
             unique(&at("templates"), "template_id", templates)?;
+            let robots = corp.templates.iter().flat_map(|template| &template.robots);
+            unique(&at("templates.robots"), "robot_code", robots.map(|robot| robot.robot_code.as_str()))?;
         }
         Ok(())
     }

@@ -1,6 +1,11 @@
 //! The state of the simulated DingTalk and its rules, in no wire format: both HTTP faces call the same functions.
 
+mod clock;
+mod group;
 mod groups;
+mod scenes;
+mod settings;
+mod templates;
 mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -8,8 +13,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub(crate) use self::groups::{CreateGroup, MemberChange, SettingsPatch, UpdateGroup};
-pub use self::groups::{Group, OwnerKind, Settings};
+use self::clock::Clock;
+pub use self::group::{Group, Message, Mute, OwnerKind, PinnedCard};
+pub(crate) use self::group::{MemberChange, People};
+pub(crate) use self::groups::{CreateGroup, INTERNAL, UpdateGroup};
+pub(crate) use self::scenes::{CreateScene, UpdateScene};
+pub use self::settings::Settings;
+pub(crate) use self::settings::{SceneSettingsPatch, SettingsPatch};
 use self::tokens::Tokens;
 use crate::seed::{ExternalContact, Organization, Rules, Seed, Template, User};
 
@@ -22,6 +32,9 @@ pub(crate) struct World {
     groups: HashMap<String, Group>,
     chatids: HashMap<String, String>,
     groups_created: u64,
+    /// By app and `uuid`: the chatid of the scenario group and when it was created.
+    uuids: HashMap<(String, String), (String, i64)>,
+    clock: Clock,
     rules: Rules,
 }
 
@@ -71,10 +84,30 @@ pub(crate) enum Refusal {
     OwnerInvisible,
     OwnerNotMember,
     UserNotInGroup,
-    TooManyAtOnce,
+    AlreadyMember(String),
+    NobodyNamed,
+    TooManyAtOnce(usize),
     GroupFull,
     AddedAndRemoved(String),
+    ContactAddedAndRemoved(String),
     StandardNotAllowed,
+    /// An openConversationId that is none.
+    IdUndecodable,
+    GroupForeign,
+    GroupNotReady,
+    NoTemplate,
+    TemplateForeign,
+    TemplateUnknown,
+    TemplateNotInGrayList,
+    TemplateAppNotInstalled,
+    TemplateOfOtherOrganization,
+    UuidRepeated,
+    CoolAppUnknown,
+    RobotUnknown,
+    RobotDisabled,
+    RobotNotInGroup,
+    PageUnknown,
+    TextForbidden,
 }
 
 impl World {
@@ -97,6 +130,8 @@ impl World {
             groups: HashMap::new(),
             chatids: HashMap::new(),
             groups_created: 0,
+            uuids: HashMap::new(),
+            clock: Clock::start(),
             rules: seed.rules.clone(),
         }
     }

@@ -37,7 +37,7 @@ pub(crate) enum Types {
     FromStrings,
 }
 
-/// Checks an object against its fields and returns it with every value in its own type.
+/// Checks an object against its fields, but for how long its lists are, and returns it with every value in its own type.
 pub(crate) fn check(
     fields: &[Field],
     types: Types,
@@ -76,7 +76,6 @@ fn is_blank(value: Option<&Value>) -> bool {
     match value {
         None => true,
         Some(Value::String(text)) => text.is_empty(),
-        Some(Value::Array(items)) => items.is_empty(),
         Some(_) => false,
     }
 }
@@ -131,11 +130,6 @@ fn bounds(field: &Field, value: &Value) -> Result<(), String> {
         return Err(format!("must be one of {}", allowed.join(", ")));
     }
     let characters = value.as_str().map(|text| text.chars().count());
-    let items = match value {
-        Value::Array(items) => Some(items.len()),
-        Value::String(text) if field.format.as_deref() == Some("csv") => Some(text.split(',').count()),
-        _ => None,
-    };
     if let (Some(characters), Some(min)) = (characters, field.min_len)
         && characters < min
     {
@@ -145,11 +139,6 @@ fn bounds(field: &Field, value: &Value) -> Result<(), String> {
         && characters > max
     {
         return Err(format!("must have at most {max} characters"));
-    }
-    if let (Some(items), Some(max)) = (items, field.max_items)
-        && items > max
-    {
-        return Err(format!("must have at most {max} items"));
     }
     if let (Some(number), Some(max)) = (value.as_i64(), field.max)
         && number > max

@@ -1,14 +1,9 @@
 //! Ordinary groups: the rules of the world, as both faces tell them.
 
-use dinggate_simulator::seed::User;
 use dinggate_simulator::{OwnerKind, Seed};
 use serde_json::{Value, json};
 
-use crate::support::{Dingtalk, encode};
-
-fn users(range: std::ops::RangeInclusive<u32>) -> Vec<String> {
-    range.map(|number| format!("user{number:03}")).collect()
-}
+use crate::support::{Dingtalk, crowd, encode, extras, users};
 
 async fn update(dingtalk: &Dingtalk, chatid: &str, mut change: Value) -> String {
     change["chatid"] = json!(chatid);
@@ -157,17 +152,9 @@ async fn adding_a_member_and_removing_a_stranger_change_nothing() {
 
 #[tokio::test]
 async fn a_group_holds_a_thousand_members() {
-    let mut seed = Seed::demo();
-    let user = seed.organizations[0].users[0].clone();
-    let extra = (1..=1000).map(|number| User {
-        user_id: format!("extra{number}"),
-        union_id: format!("union-extra{number}"),
-        ..user.clone()
-    });
-    seed.organizations[0].users.extend(extra);
-    let dingtalk = Dingtalk::start_with(seed).await;
+    let dingtalk = Dingtalk::start_with(crowd(1000)).await;
     let chatid = dingtalk.create_chat(&[]).await;
-    let extra: Vec<String> = (1..=1000).map(|number| format!("extra{number}")).collect();
+    let extra = extras(1..=1000);
     for forty in extra[..960].chunks(40) {
         assert_eq!(update(&dingtalk, &chatid, json!({"add_useridlist": forty})).await, DONE);
     }

@@ -5,6 +5,7 @@ mod control;
 mod faults;
 mod groups;
 mod requests;
+mod scenes;
 mod server;
 mod support;
 mod tokens;

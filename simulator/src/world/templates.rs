@@ -1,0 +1,58 @@
+//! Templates: who may use one, and what a group has of it.
+
+use super::{Caller, Group, Refusal, World};
+use crate::seed::{Robot, Template};
+
+impl World {
+    /// A template this app may make groups of.
+    pub(super) fn usable_template(&self, caller: &Caller, id: &str) -> Result<&Template, Refusal> {
+        let Some(template) = self.corp(caller).template(id) else {
+            let elsewhere = self.corps.values().any(|corp| corp.template(id).is_some());
+            return Err(if elsewhere {
+                Refusal::TemplateOfOtherOrganization
+            } else {
+                Refusal::TemplateUnknown
+            });
+        };
+        if template.app_key != caller.app_key {
+            return Err(Refusal::TemplateForeign);
+        }
+        if !template.online {
+            return Err(Refusal::TemplateUnknown);
+        }
+        if !template.in_gray_list {
+            return Err(Refusal::TemplateNotInGrayList);
+        }
+        if !template.app_installed {
+            return Err(Refusal::TemplateAppNotInstalled);
+        }
+        Ok(template)
+    }
+
+    /// The robots a group has by its template.
+    pub(super) fn robots_of(&self, group: &Group) -> &[Robot] {
+        let corp = self.corps.get(&group.corp_id);
+        let template = group.template_id.as_ref().and_then(|id| corp?.template(id));
+        template.map_or(&[], |template| &template.robots)
+    }
+
+    /// A robot that is switched on and in the group.
+    pub(super) fn robot(&self, caller: &Caller, group: &Group, code: &str) -> Result<&Robot, Refusal> {
+        let mut all = self.corp(caller).templates.iter().flat_map(|template| &template.robots);
+        if !all.any(|robot| robot.robot_code == code) {
+            return Err(Refusal::RobotUnknown);
+        }
+        let robot = self.robots_of(group).iter().find(|robot| robot.robot_code == code);
+        match robot {
+            None => Err(Refusal::RobotNotInGroup),
+            Some(robot) if !robot.enabled => Err(Refusal::RobotDisabled),
+            Some(robot) => Ok(robot),
+        }
+    }
+}
+
+impl super::Corp {
+    pub(super) fn template(&self, id: &str) -> Option<&Template> {
+        self.templates.iter().find(|template| template.template_id == id)
+    }
+}
