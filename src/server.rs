@@ -49,6 +49,9 @@ pub struct ServerConfig {
     /// For RPCs whose caller states no deadline.
     #[serde(with = "humantime_serde")]
     pub default_deadline: Duration,
+    /// The same for RPCs that may take many upstream calls.
+    #[serde(with = "humantime_serde")]
+    pub bulk_deadline: Duration,
     /// No RPC gets more.
     #[serde(with = "humantime_serde")]
     pub max_deadline: Duration,
@@ -103,11 +106,17 @@ impl ServerConfig {
                  auth.insecure_allow_remote = true where the network is trusted",
             );
         }
-        if self.default_deadline > self.max_deadline {
-            fault("server.default_deadline", "is longer than server.max_deadline");
-        }
-        if self.default_deadline.is_zero() {
-            fault("server.default_deadline", "must be longer than zero");
+        let deadlines = [
+            ("server.default_deadline", self.default_deadline),
+            ("server.bulk_deadline", self.bulk_deadline),
+        ];
+        for (path, deadline) in deadlines {
+            if deadline > self.max_deadline {
+                fault(path, "is longer than server.max_deadline");
+            }
+            if deadline.is_zero() {
+                fault(path, "must be longer than zero");
+            }
         }
         if self.max_concurrent_requests == 0 {
             fault("server.max_concurrent_requests", "must be at least 1");
@@ -172,6 +181,7 @@ impl Server {
         let (mut health, health_service) = tonic_health::server::health_reporter();
         let limits = Limits {
             default_deadline: self.config.default_deadline,
+            bulk_deadline: self.config.bulk_deadline,
             max_deadline: self.config.max_deadline,
             max_concurrent_requests: self.config.max_concurrent_requests,
         };

@@ -25,11 +25,25 @@ use crate::{
     pb,
 };
 
+/// The RPCs that may take many upstream calls.
+const BULK: [&str; 8] = [
+    "dinggate.group.v1.GroupService/CreateGroup",
+    "dinggate.group.v1.MemberService/AddMembers",
+    "dinggate.group.v1.MemberService/RemoveMembers",
+    "dinggate.group.v1.MemberService/SyncMembers",
+    "dinggate.group.v1.MemberService/GrantAdmins",
+    "dinggate.group.v1.MemberService/RevokeAdmins",
+    "dinggate.group.v1.MemberService/MuteMembers",
+    "dinggate.group.v1.MemberService/UnmuteMembers",
+];
+
 /// What the stack needs to know.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// For RPCs whose caller states no deadline.
     pub default_deadline: Duration,
+    /// The same for those that may take many upstream calls.
+    pub bulk_deadline: Duration,
     /// No RPC gets more.
     pub max_deadline: Duration,
     /// RPCs at work at the same time; more are refused at once.
@@ -114,7 +128,7 @@ impl Stack {
             self.methods.get(request.uri().path()).map(|path| path.trim_start_matches('/').to_owned());
         let ours = method.is_some();
         let span = server_span(method.as_deref(), request.headers());
-        let context = self.context(request.headers());
+        let context = self.context(method.as_deref(), request.headers());
         let cost = Cost { stats: context.stats.clone(), trace_id: trace_id(&span) };
         let mut line = AccessLine::new(method, context.stats.clone(), span.clone());
         request.extensions_mut().insert(context);
@@ -131,9 +145,11 @@ impl Stack {
     }
 
     /// The deadline lies a little before the caller's, so that an honest answer still arrives in time.
-    fn context(&self, headers: &HeaderMap) -> Context {
+    fn context(&self, method: Option<&str>, headers: &HeaderMap) -> Context {
         let stated = headers.get("grpc-timeout").and_then(|value| timeout(value.to_str().ok()?));
-        let given = stated.unwrap_or(self.limits.default_deadline).min(self.limits.max_deadline);
+        let is_bulk = method.is_some_and(|method| BULK.contains(&method));
+        let unstated = if is_bulk { self.limits.bulk_deadline } else { self.limits.default_deadline };
+        let given = stated.unwrap_or(unstated).min(self.limits.max_deadline);
         let margin = (given / 10).min(Duration::from_millis(50));
         Context { deadline: Instant::now() + given - margin, stats: Arc::new(Stats::default()) }
     }
@@ -242,17 +258,22 @@ mod tests {
     fn a_deadline_leaves_time_for_the_answer_and_knows_its_bounds() {
         let limits = Limits {
             default_deadline: Duration::from_secs(10),
+            bulk_deadline: Duration::from_secs(60),
             max_deadline: Duration::from_secs(120),
             max_concurrent_requests: 1,
         };
         let stack = Stack::new(limits);
-        let left = |timeout: Option<&str>| {
+        let left_of = |method: Option<&str>, timeout: Option<&str>| {
             let mut headers = HeaderMap::new();
             if let Some(timeout) = timeout {
                 headers.insert("grpc-timeout", timeout.parse().unwrap());
             }
-            stack.context(&headers).deadline - Instant::now()
+            stack.context(method, &headers).deadline - Instant::now()
         };
+        let left = |timeout| left_of(None, timeout);
+        assert!(BULK.iter().all(|bulk| stack.methods.contains(&format!("/{bulk}"))));
+        assert!(left_of(Some(BULK[0]), None) > Duration::from_secs(59));
+        assert!(left_of(Some(BULK[0]), Some("1S")) < Duration::from_secs(1));
         assert!(left(None) > Duration::from_secs(9) && left(None) < Duration::from_secs(10));
         assert!(left(Some("1H")) < Duration::from_secs(120));
         assert!(left(Some("100m")) <= Duration::from_millis(90));

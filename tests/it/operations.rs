@@ -193,7 +193,7 @@ async fn every_operation_sends_and_reads_what_its_golden_file_says() {
         owner_type: Some(OwnerType::Ext),
         icon: Some(&icon),
         management_options: Some(options()),
-        add_user_ids: &[user.clone()],
+        add_user_ids: std::slice::from_ref(&user),
         add_union_ids: &[UnionId("union-ext002".to_owned())],
         del_user_ids: &[UserId("user003".to_owned())],
         del_union_ids: &[UnionId("union-ext003".to_owned())],
