@@ -1,6 +1,7 @@
 //! The legacy face, every path but `/v1.0` and `/v2.0`: token in the query, HTTP 200 whatever happens, `errcode`.
 
 mod codes;
+mod roles;
 mod scenes;
 
 use hyper::StatusCode;
@@ -88,6 +89,8 @@ fn serve(world: &mut World, call: &Call, operation: &Operation) -> Result<Value,
         ("group.get_legacy", Some(caller)) => get_group(world, &caller, typed(query)?),
         ("group.private_chat.set_legacy", Some(caller)) => set_private_chat(world, &caller, typed(body)?),
         ("group.qrcode.get_legacy", Some(caller)) => join_link(world, &caller, typed(body)?),
+        ("group.admins.set_legacy", Some(caller)) => roles::set_group_admins(world, &caller, typed(body)?),
+        ("group.member.set_nick_legacy", Some(caller)) => roles::set_nickname(world, &caller, typed(body)?),
         ("scene.get_legacy", Some(caller)) => scenes::get(world, &caller, typed(body)?),
         _ => return Err(Failure::new(22, "the simulator does not serve this call yet")),
     };
@@ -187,6 +190,11 @@ fn get_group(world: &World, caller: &Caller, query: GetGroupQuery) -> Result<Val
     info["conversationTag"] = json!(group.conversation_tag);
     info["status"] = json!(if group.disbanded { 2 } else { 1 });
     Ok(json!({"chat_info": without_empty(info)}))
+}
+
+/// The items of a comma-joined string.
+fn split(list: &str) -> Vec<String> {
+    list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
 /// This face leaves out what is null or empty.

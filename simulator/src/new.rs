@@ -1,8 +1,10 @@
 //! The new face, `/v1.0` and `/v2.0`: token in a header, bare result objects, errors as HTTP status with a `code`.
 
 mod codes;
+pub(crate) mod roles;
 pub(crate) mod scenes;
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 use serde::Deserialize;
@@ -26,7 +28,10 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
         Route::Unknown => return unknown_path(),
     };
     match outcome {
-        Ok(result) => Answer { request_id: Some(request_id()), ..Answer::json(StatusCode::OK, &result) },
+        Ok(result) => {
+            let body = if result.is_null() { Bytes::new() } else { result.to_string().into() };
+            Answer { request_id: Some(request_id()), body, ..Answer::json(StatusCode::OK, &Value::Null) }
+        }
         Err(failure) => failure.into_answer(),
     }
 }
@@ -71,7 +76,7 @@ fn serve(world: &mut World, call: &Call, operation: &Operation, params: &[String
     };
     let body = read_body(call, operation)?;
     let query = reference::check(&operation.query, Types::FromStrings, call.query.clone());
-    let _query = query.map_err(|complaint| complain(operation, &complaint))?;
+    let query = query.map_err(|complaint| complain(operation, &complaint))?;
     let result = match (operation.id.as_str(), caller) {
         ("auth.access_token.get", _) => access_token(world, typed(body)?),
         ("auth.token.get_by_corp", _) => corp_token(world, &params[0], typed(body)?),
@@ -87,6 +92,11 @@ fn serve(world: &mut World, call: &Call, operation: &Operation, params: &[String
         ("scene.members.list_cursor", Some(caller)) => {
             scenes::list_members_by_cursor(world, &caller, typed(body)?)
         }
+        ("group.admins.set", Some(caller)) => roles::set_group_admins(world, &caller, typed(body)?),
+        ("scene.admins.set", Some(caller)) => roles::set_scene_admins(world, &caller, typed(body)?),
+        ("scene.member.set_nick", Some(caller)) => roles::set_nickname(world, &caller, typed(body)?),
+        ("scene.members.mute.set", Some(caller)) => roles::set_mute(world, &caller, typed(body)?),
+        ("scene.mute.query", Some(caller)) => roles::get_mute(world, &caller, typed(query)?),
         ("scene.update", Some(caller)) => scenes::update(world, &caller, typed(body)?),
         _ => {
             return Err(Failure::new(

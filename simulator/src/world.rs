@@ -3,6 +3,7 @@
 mod clock;
 mod group;
 mod groups;
+mod roles;
 mod scenes;
 mod settings;
 mod templates;
@@ -17,6 +18,7 @@ use self::clock::Clock;
 pub use self::group::{Group, Message, Mute, OwnerKind, PinnedCard};
 pub(crate) use self::group::{MemberChange, People};
 pub(crate) use self::groups::{CreateGroup, INTERNAL, UpdateGroup};
+pub(crate) use self::roles::GroupKey;
 pub(crate) use self::scenes::{CreateScene, UpdateScene};
 pub use self::settings::Settings;
 pub(crate) use self::settings::{SceneSettingsPatch, SettingsPatch};
@@ -86,6 +88,11 @@ pub(crate) enum Refusal {
     UserNotInGroup,
     AlreadyMember(String),
     NobodyNamed,
+    /// The owner, or an admin, cannot have that.
+    OwnerProtected,
+    TooManyAdmins,
+    /// A value that cannot be, by its wire name.
+    Invalid(&'static str),
     TooManyAtOnce(usize),
     GroupFull,
     AddedAndRemoved(String),

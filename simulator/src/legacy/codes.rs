@@ -7,6 +7,7 @@ use crate::world::Refusal;
 pub(super) fn of_complaint(operation: &str, complaint: &Complaint) -> i64 {
     match (&complaint.problem, operation) {
         (_, operation) if is_scene(operation) => 40035,
+        (_, "group.admins.set_legacy" | "group.member.set_nick_legacy") => 400002,
         (Problem::Missing, "group.get_legacy") => 49000,
         (Problem::Missing, "auth.gettoken_legacy") => 40035,
         (Problem::Missing, _) => 40036,
@@ -27,6 +28,12 @@ fn is_scene(operation: &str) -> bool {
 fn special(operation: &str, refusal: &Refusal) -> Option<i64> {
     use Refusal as R;
     Some(match (operation, refusal) {
+        ("group.admins.set_legacy", refusal) => match refusal {
+            R::GroupUnknown | R::GroupDisbanded => 40016,
+            R::UserUnknown(_) => 40031,
+            R::TooManyAdmins => 49026,
+            _ => 400002,
+        },
         ("scene.create_legacy", R::GroupFull) => 665033,
         ("scene.create_legacy", R::OwnerInvisible | R::TemplateForeign) => 660036,
         (operation, refusal) if is_scene(operation) => match refusal {
@@ -74,6 +81,8 @@ fn usual(refusal: &Refusal) -> i64 {
         R::TemplateNotInGrayList => 660047,
         R::RobotUnknown => 660014,
         R::RobotDisabled | R::RobotNotInGroup => 660016,
+        R::OwnerProtected | R::Invalid(_) => 40035,
+        R::TooManyAdmins => 49026,
         R::AlreadyMember(_) | R::UuidRepeated | R::CoolAppUnknown | R::PageUnknown => 40035,
     }
 }
@@ -103,7 +112,10 @@ fn text(refusal: &Refusal) -> String {
         R::TemplateOfOtherOrganization => "群模板与组织不一致",
         R::RobotUnknown => "机器人不存在",
         R::RobotDisabled | R::RobotNotInGroup => "机器人不可用",
-        R::UuidRepeated | R::CoolAppUnknown | R::PageUnknown => "不合法的参数",
+        R::TooManyAdmins => "管理员数量超出限制",
+        R::OwnerProtected | R::Invalid(_) | R::UuidRepeated | R::CoolAppUnknown | R::PageUnknown => {
+            "不合法的参数"
+        }
     };
     text.to_owned()
 }

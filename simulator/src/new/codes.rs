@@ -25,6 +25,14 @@ pub(super) fn of_wrong(operation: &str, field: &str) -> &'static str {
         ("scene.get_brief" | "scene.members.list" | "scene.disband" | "scene.member.set_nick", _) => {
             "paramIllegal"
         }
+        ("group.admins.set", "role") => "invalidParamter.role",
+        ("group.admins.set", "userIds") => "invalid.staffid",
+        ("scene.admins.set", "userIds") => "invalidUserIds",
+        ("scene.admins.set", _) => "invalidParams",
+        ("scene.members.mute.set", "muteStatus") => "invalidParameter.muteStatusError",
+        ("scene.members.mute.set", "userIdList") => "invalidParameter.userIdList",
+        ("scene.members.mute.set", _) => "invalidGroupParams",
+        ("scene.mute.query", "openConversationId") => "invalidParam.openConversationIdEmpry",
         _ => "parameter.invalid",
     }
 }
@@ -49,6 +57,63 @@ fn special(operation: &str, refusal: &Refusal) -> Option<&'static str> {
             }
             R::TemplateForeign => "groupTemplatePermissionDenied",
             R::CoolAppUnknown => "coolAppUnexist",
+            _ => return None,
+        },
+        ("group.admins.set", refusal) => match refusal {
+            R::IdUndecodable | R::GroupUnknown | R::GroupNotReady => {
+                "invalidParameter.openConversationId.invalid"
+            }
+            R::GroupForeign => "invalidParameter.orgId.invalid",
+            R::GroupDisbanded => "group.diaband",
+            R::UserUnknown(_) => "staff.not.found",
+            R::UserNotInGroup | R::OwnerProtected | R::TooManyAtOnce(_) | R::NobodyNamed => "invalid.staffid",
+            R::TooManyAdmins => "subadmin.exceed",
+            _ => return None,
+        },
+        ("scene.admins.set", refusal) => match refusal {
+            R::IdUndecodable => "openConversationIdDecriptFailed",
+            R::GroupUnknown => "invalidOpenConversationId",
+            R::GroupForeign | R::GroupNotReady | R::NoTemplate | R::TemplateForeign => {
+                "groupPermissionDenied"
+            }
+            R::GroupDisbanded => "groupDisbang",
+            R::UserUnknown(_) | R::ContactUnknown(_) => "userNotExists",
+            R::UserNotInGroup => "userNotInGroup",
+            R::OwnerProtected => "invalidUserId",
+            R::TooManyAtOnce(_) | R::NobodyNamed => "invalidUserIds",
+            R::TooManyAdmins => "subAdminNumberExcessive",
+            _ => return None,
+        },
+        ("scene.member.set_nick", refusal) => match refusal {
+            R::IdUndecodable => "openConversationIdDecriptFailed",
+            R::UserUnknown(_) => "invalidUserId",
+            R::UserNotInGroup => "userNotInGroup",
+            R::TextForbidden => "groupNickForbid",
+            R::GroupUnknown
+            | R::GroupForeign
+            | R::GroupNotReady
+            | R::GroupDisbanded
+            | R::NoTemplate
+            | R::TemplateForeign
+            | R::OwnerInvisible => "groupPermissionDenied",
+            _ => return None,
+        },
+        ("scene.members.mute.set", refusal) => match refusal {
+            R::IdUndecodable => "invalidParameter.openConversationIdDecError",
+            R::GroupUnknown => "invalidGroupParams",
+            R::GroupDisbanded | R::GroupNotReady | R::NoTemplate | R::TemplateForeign => {
+                "invalidParameter.openConversationIdError"
+            }
+            R::GroupForeign => "group.org.checkFailed",
+            R::UserUnknown(_) | R::ContactUnknown(_) | R::UserNotInGroup => "cannot.find.user",
+            R::OwnerProtected => "cannot.ban.owner",
+            R::TooManyAtOnce(_) => "invalidParameter.userIdList",
+            _ => return None,
+        },
+        ("scene.mute.query", refusal) => match refusal {
+            R::IdUndecodable => "invalidParam.openConversationIdDecryptFailed",
+            R::GroupUnknown => "invalidParam.openConversationIdEmpry",
+            R::GroupForeign => "group.org.checkFailed",
             _ => return None,
         },
         ("scene.disband", R::IdUndecodable | R::GroupUnknown) => "paramIllegal",
@@ -78,6 +143,7 @@ fn usual(operation: &str, refusal: &Refusal) -> &'static str {
         | R::GroupDisbanded
         | R::NoTemplate
         | R::TemplateForeign => "permession.checkFailed",
+        R::Invalid(field) => of_wrong(operation, field),
         _ => of_wrong(operation, ""),
     }
 }
@@ -112,6 +178,9 @@ fn text(refusal: &Refusal) -> String {
         R::TextForbidden => "内容不合规",
         R::PageUnknown => "nextToken不合法",
         R::OwnerNotMember => "输入参数错误: the owner is not among the members",
+        R::Invalid(field) => return format!("输入参数错误: {field} is wrong"),
+        R::OwnerProtected => "群主或管理员不支持该操作",
+        R::TooManyAdmins => "管理员数量超出限制",
         R::UserNotInGroup => "用户不在群中",
         R::NobodyNamed => "输入参数错误: nobody is named",
     };
