@@ -2,7 +2,10 @@
 
 pub mod group;
 pub mod id;
+mod joined;
 mod lenient;
+pub mod role;
+pub mod scene;
 
 use crate::dingtalk::{Endpoint, Spec, token_endpoint};
 
@@ -17,4 +20,26 @@ pub const ALL: &[&Spec] = &[
     group::SetPrivateChat::SPEC,
     group::GetJoinLink::SPEC,
     group::ResolveGroup::SPEC,
+    group::SetMemberNickname::SPEC,
+    group::SetAdmins::SPEC,
+    group::CreateGroupLegacy::SPEC,
+    group::UpdateGroupLegacy::SPEC,
+    group::SetAdminsLegacy::SPEC,
+    scene::CreateGroup::SPEC,
+    scene::UpdateGroup::SPEC,
+    scene::GetGroup::SPEC,
+    scene::GetGroupBrief::SPEC,
+    scene::DeleteGroup::SPEC,
+    scene::ListMembers::SPEC,
+    scene::AddMembers::SPEC,
+    scene::RemoveMembers::SPEC,
+    scene::SetMemberNickname::SPEC,
+    scene::SetAdmins::SPEC,
+    scene::MuteMembers::SPEC,
+    scene::GetMuteStatus::SPEC,
+    scene::GetTemplateRobot::SPEC,
+    scene::CreateGroupLegacy::SPEC,
+    scene::UpdateGroupLegacy::SPEC,
+    scene::AddMembersLegacy::SPEC,
+    scene::RemoveMembersLegacy::SPEC,
 ];

@@ -2,15 +2,12 @@
 //! There is no idempotency key: a second request makes a second group.
 
 use http::Method;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{ManagementOptions, OwnerType};
+use super::{Created, ManagementOptions, OwnerType};
 use crate::{
     dingtalk::{Auth, Endpoint, Generation, Params, Repeat, Spec},
-    operation::{
-        id::{ChatId, MediaId, OpenConversationId, UnionId, UserId},
-        lenient,
-    },
+    operation::id::{MediaId, UnionId, UserId},
 };
 
 /// The request.
@@ -37,19 +34,6 @@ pub struct CreateGroup<'a> {
     /// Settings that differ from DingTalk's defaults.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub management_options: Option<ManagementOptions>,
-}
-
-/// The reply.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Created {
-    /// The older id. Update and most other calls need it, and nothing documented turns the other id back into it.
-    pub chatid: ChatId,
-    /// The newer id.
-    pub open_conversation_id: OpenConversationId,
-    /// The kind that was created.
-    #[serde(default, deserialize_with = "lenient::number")]
-    pub conversation_tag: Option<i64>,
 }
 
 impl Endpoint for CreateGroup<'_> {
