@@ -1,10 +1,15 @@
-//! Lists that travel as one string: legacy calls join ids by commas.
+//! Lists that travel as one string: legacy calls join ids by commas, pinned cards join clients by `|`.
 
 use serde::{Serializer, ser::Error};
 
 /// `a,b,c`
 pub(super) fn commas<S: Serializer>(items: &[impl AsRef<str>], serializer: S) -> Result<S::Ok, S::Error> {
     joined(items, ',', serializer)
+}
+
+/// `a|b|c`
+pub(super) fn pipes<S: Serializer>(items: &[impl AsRef<str>], serializer: S) -> Result<S::Ok, S::Error> {
+    joined(items, '|', serializer)
 }
 
 fn joined<S: Serializer>(
@@ -36,11 +41,13 @@ mod tests {
     #[test]
     fn items_are_joined_in_their_order() {
         assert_eq!(commas(&["b", "a"], Serializer).ok(), Some("b,a".into()));
+        assert_eq!(pipes(&["ios"], Serializer).ok(), Some("ios".into()));
         assert_eq!(commas(&[] as &[&str], Serializer).ok(), Some("".into()));
     }
 
     #[test]
     fn an_item_with_the_separator_in_it_is_refused() {
         assert!(commas(&["a,b"], Serializer).is_err());
+        assert!(pipes(&["a|b"], Serializer).is_err());
     }
 }

@@ -1,11 +1,14 @@
 //! One file per upstream operation: wire names, limits, quirks. Data and two conversions, no behaviour.
 
+pub mod assistant;
 pub mod group;
 pub mod id;
 mod joined;
 mod lenient;
 pub mod role;
 pub mod scene;
+pub mod template;
+pub mod topbox;
 
 use crate::dingtalk::{Endpoint, Spec, token_endpoint};
 
@@ -42,4 +45,10 @@ pub const ALL: &[&Spec] = &[
     scene::UpdateGroupLegacy::SPEC,
     scene::AddMembersLegacy::SPEC,
     scene::RemoveMembersLegacy::SPEC,
+    template::EnableTemplate::SPEC,
+    template::DisableTemplate::SPEC,
+    topbox::PinCard::SPEC,
+    topbox::UnpinCard::SPEC,
+    assistant::SendAssistantMessage::SPEC,
+    assistant::ListMessageReaders::SPEC,
 ];

@@ -1,6 +1,7 @@
 //! The wire: what each operation sends and understands is pinned in `tests/golden/<operation id>.json`, and compared
 //! with the reference of DingTalk's API. A server that only records and replays stands where DingTalk would.
 
+mod inside;
 mod ordinary;
 mod reference;
 mod scenario;
@@ -196,8 +197,13 @@ async fn every_operation_sends_and_reads_what_its_golden_file_says() {
         pinned_token("auth.token.get_by_corp", "corp_token").await,
         pinned_token("auth.gettoken_legacy", "gettoken").await,
     ];
-    let done =
-        [tokens, ordinary::pin_all().await, scenario::pin_all().await, scenario::pin_all_legacy().await];
+    let done = [
+        tokens,
+        ordinary::pin_all().await,
+        scenario::pin_all().await,
+        scenario::pin_all_legacy().await,
+        inside::pin_all().await,
+    ];
     assert_eq!(
         done.into_iter().flatten().collect::<BTreeSet<_>>(),
         operation::ALL.iter().map(|spec| spec.id).collect(),

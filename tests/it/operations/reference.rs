@@ -15,6 +15,15 @@ const UNUSED: &[(&str, &str, &str)] = &[
     ("scene.mute.query", "permissionCode", "in one version of the SDK only, without a meaning"),
     ("scene.get_brief", "coolAppCode", "for groups reached through a cool app, which have no template"),
     ("scene.members.list", "coolAppCode", "for groups reached through a cool app, which have no template"),
+    ("template.apply_legacy", "apply_mode", "in the SDK only, without documented values"),
+    ("template.close_legacy", "apply_mode", "in the SDK only, without documented values"),
+    ("topbox.create", "robotCode", "for one-to-one chats, which are no groups"),
+    ("topbox.create", "userId", "for one-to-one chats, which are no groups"),
+    ("topbox.create", "unionId", "for one-to-one chats, which are no groups"),
+    ("topbox.close", "robotCode", "for one-to-one chats, which are no groups"),
+    ("topbox.close", "userId", "for one-to-one chats, which are no groups"),
+    ("topbox.close", "unoinId", "for one-to-one chats, which are no groups"),
+    ("assistant.message.read_status", "token", "for the webhooks of other robots, in the SDK only"),
 ];
 
 /// The names under which requests list members.
