@@ -15,6 +15,7 @@
 //! | `POST /_sim/tokens/lifetime` | `{"seconds": 60}`, for tokens issued from now on |
 //! | `POST /_sim/apps/{app_key}/permissions` | `{"grant": ["…"], "revoke": ["…"]}` |
 //! | `POST /_sim/groups/{chatid}/disband` | disbands a group |
+//! | `POST /_sim/organizations/{corp_id}/users/{user_id}/leave` | the user leaves the organization |
 //!
 //! A success is 200; what cannot be done is 400 or 404 with `{"error": "…"}`.
 //!
@@ -92,6 +93,11 @@ fn serve(shared: &Shared, call: &Call) -> Result<Value, Refused> {
         ("POST", ["groups", chatid, "disband"]) => {
             if !state.world.disband(chatid) {
                 return Err((StatusCode::NOT_FOUND, format!("no group \"{chatid}\"")));
+            }
+        }
+        ("POST", ["organizations", corp_id, "users", user_id, "leave"]) => {
+            if !state.world.leave(corp_id, user_id) {
+                return Err((StatusCode::NOT_FOUND, format!("no user \"{user_id}\" in \"{corp_id}\"")));
             }
         }
         (method, _) => {

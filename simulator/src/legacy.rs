@@ -3,6 +3,7 @@
 mod codes;
 mod roles;
 mod scenes;
+mod templates;
 
 use hyper::StatusCode;
 use rand::RngExt;
@@ -91,6 +92,11 @@ fn serve(world: &mut World, call: &Call, operation: &Operation) -> Result<Value,
         ("group.qrcode.get_legacy", Some(caller)) => join_link(world, &caller, typed(body)?),
         ("group.admins.set_legacy", Some(caller)) => roles::set_group_admins(world, &caller, typed(body)?),
         ("group.member.set_nick_legacy", Some(caller)) => roles::set_nickname(world, &caller, typed(body)?),
+        ("template.apply_legacy", Some(caller)) => templates::apply(world, &caller, typed(body)?),
+        ("template.close_legacy", Some(caller)) => templates::close(world, &caller, typed(body)?),
+        ("scene.template_robot.get_legacy", Some(caller)) => {
+            templates::get_robot(world, &caller, typed(body)?)
+        }
         ("scene.get_legacy", Some(caller)) => scenes::get(world, &caller, typed(body)?),
         _ => return Err(Failure::new(22, "the simulator does not serve this call yet")),
     };

@@ -3,6 +3,7 @@
 mod codes;
 pub(crate) mod roles;
 pub(crate) mod scenes;
+mod templates;
 
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -97,6 +98,10 @@ fn serve(world: &mut World, call: &Call, operation: &Operation, params: &[String
         ("scene.member.set_nick", Some(caller)) => roles::set_nickname(world, &caller, typed(body)?),
         ("scene.members.mute.set", Some(caller)) => roles::set_mute(world, &caller, typed(body)?),
         ("scene.mute.query", Some(caller)) => roles::get_mute(world, &caller, typed(query)?),
+        ("scene.disband", Some(caller)) => scenes::disband(world, &caller, typed(body)?),
+        ("scene.template_robot.get", Some(caller)) => templates::get_robot(world, &caller, typed(query)?),
+        ("template.apply", Some(caller)) => templates::apply(world, &caller, typed(body)?),
+        ("template.close", Some(caller)) => templates::close(world, &caller, typed(body)?),
         ("scene.update", Some(caller)) => scenes::update(world, &caller, typed(body)?),
         _ => {
             return Err(Failure::new(

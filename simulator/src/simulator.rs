@@ -181,4 +181,12 @@ impl Simulator {
     pub fn disband(&self, chatid: &str) {
         assert!(self.shared.lock().world.disband(chatid), "no group {chatid:?}");
     }
+
+    /// Takes an employee out of the organization. The groups the user owns keep their owner until another is named.
+    ///
+    /// # Panics
+    /// When there is nobody of that id.
+    pub fn leave_organization(&self, corp_id: &str, user_id: &str) {
+        assert!(self.shared.lock().world.leave(corp_id, user_id), "no user {user_id:?} in {corp_id:?}");
+    }
 }

@@ -34,6 +34,17 @@ fn special(operation: &str, refusal: &Refusal) -> Option<i64> {
             R::TooManyAdmins => 49026,
             _ => 400002,
         },
+        ("template.apply_legacy" | "template.close_legacy", refusal) => match refusal {
+            R::IdUndecodable => 660023,
+            R::TemplateUnknown | R::TemplateForeign | R::TemplateOfOtherOrganization => 665036,
+            R::GroupUnknown
+            | R::GroupForeign
+            | R::GroupNotReady
+            | R::GroupDisbanded
+            | R::NoTemplate
+            | R::Invalid(_) => 500,
+            _ => return None,
+        },
         ("scene.create_legacy", R::GroupFull) => 665033,
         ("scene.create_legacy", R::OwnerInvisible | R::TemplateForeign) => 660036,
         (operation, refusal) if is_scene(operation) => match refusal {

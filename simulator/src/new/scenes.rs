@@ -190,6 +190,17 @@ pub(super) fn list_members_by_cursor(
     }))
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DisbandBody {
+    open_conversation_id: String,
+}
+
+pub(super) fn disband(world: &mut World, caller: &Caller, body: DisbandBody) -> Result<Value, Refusal> {
+    world.disband_scene(caller, &body.open_conversation_id)?;
+    Ok(json!({"success": true}))
+}
+
 /// There are no cool apps in this world.
 pub(super) fn no_cool_app(code: Option<String>) -> Result<(), Refusal> {
     if code.is_some_and(|code| !code.is_empty()) { Err(Refusal::CoolAppUnknown) } else { Ok(()) }

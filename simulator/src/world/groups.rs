@@ -176,6 +176,24 @@ impl World {
         self.groups.insert(group.chatid.clone(), group);
     }
 
+    /// Takes an employee out of the organization, and out of its groups but for those the user owns and those where
+    /// leavers stay; false when there is nobody of that id.
+    pub(crate) fn leave(&mut self, corp_id: &str, user_id: &str) -> bool {
+        let Some(corp) = self.corps.get_mut(corp_id) else { return false };
+        if corp.users.remove(user_id).is_none() {
+            return false;
+        }
+        let left = self.groups.values_mut().filter(|group| {
+            let stays = group.scene_settings.get("not_quit_when_emp_leave") == Some(&1);
+            group.corp_id == corp_id && !stays && !group.is_owner(OwnerKind::Employee, user_id)
+        });
+        for group in left {
+            group.members.retain(|id| id != user_id);
+            group.forget_roles_of_the_gone();
+        }
+        true
+    }
+
     pub(super) fn active_group(&self, caller: &Caller, chatid: &str) -> Result<&Group, Refusal> {
         let group = self.group(caller, chatid)?;
         if group.disbanded { Err(Refusal::GroupDisbanded) } else { Ok(group) }

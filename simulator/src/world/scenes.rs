@@ -127,6 +127,13 @@ impl World {
         Ok(())
     }
 
+    /// For good. A group that is disbanded already stays so.
+    pub(crate) fn disband_scene(&mut self, caller: &Caller, id: &str) -> Result<(), Refusal> {
+        let group = self.scene(caller, id)?.clone();
+        self.keep(Group { disbanded: true, ..group });
+        Ok(())
+    }
+
     fn changed_members(
         &self,
         group: &Group,

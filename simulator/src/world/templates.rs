@@ -1,6 +1,6 @@
 //! Templates: who may use one, and what a group has of it.
 
-use super::{Caller, Group, Refusal, World};
+use super::{Caller, Group, OwnerKind, Refusal, World};
 use crate::seed::{Robot, Template};
 
 impl World {
@@ -27,6 +27,59 @@ impl World {
             return Err(Refusal::TemplateAppNotInstalled);
         }
         Ok(template)
+    }
+
+    /// Makes a scenario group of any group, or changes its template.
+    pub(crate) fn apply_template(
+        &mut self,
+        caller: &Caller,
+        id: &str,
+        template_id: &str,
+        owner: &str,
+    ) -> Result<(), Refusal> {
+        self.usable_template(caller, template_id)?;
+        let mut group = self.group_of_owner(caller, id, owner)?;
+        if group.template_id.replace(template_id.to_owned()).is_none() {
+            group.take_scene_defaults();
+        }
+        self.keep(group);
+        Ok(())
+    }
+
+    /// The settings lapse and the robots go: an ordinary group again.
+    pub(crate) fn close_template(
+        &mut self,
+        caller: &Caller,
+        id: &str,
+        template_id: &str,
+        owner: &str,
+    ) -> Result<(), Refusal> {
+        self.usable_template(caller, template_id)?;
+        let mut group = self.group_of_owner(caller, id, owner)?;
+        if group.template_id.as_deref() != Some(template_id) {
+            return Err(Refusal::NoTemplate);
+        }
+        group.template_id = None;
+        group.scene_settings.clear();
+        self.keep(group);
+        Ok(())
+    }
+
+    fn group_of_owner(&self, caller: &Caller, id: &str, owner: &str) -> Result<Group, Refusal> {
+        let group = self.open_group(caller, id)?;
+        if group.disbanded {
+            return Err(Refusal::GroupDisbanded);
+        }
+        if !group.is_owner(OwnerKind::Employee, owner) {
+            return Err(Refusal::Invalid("owner_user_id"));
+        }
+        Ok(group.clone())
+    }
+
+    /// The userId of a robot in a group.
+    pub(crate) fn template_robot(&self, caller: &Caller, id: &str, code: &str) -> Result<String, Refusal> {
+        let group = self.live_scene(caller, id)?;
+        Ok(self.robot(caller, group, code)?.user_id.clone())
     }
 
     /// The robots a group has by its template.

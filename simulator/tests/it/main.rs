@@ -10,4 +10,5 @@ mod scenes;
 mod server;
 mod settings;
 mod support;
+mod templates;
 mod tokens;
