@@ -1,5 +1,6 @@
 //! The new face, `/v1.0` and `/v2.0`: token in a header, bare result objects, errors as HTTP status with a `code`.
 
+mod cards;
 mod codes;
 pub(crate) mod roles;
 pub(crate) mod scenes;
@@ -102,6 +103,8 @@ fn serve(world: &mut World, call: &Call, operation: &Operation, params: &[String
         ("scene.template_robot.get", Some(caller)) => templates::get_robot(world, &caller, typed(query)?),
         ("template.apply", Some(caller)) => templates::apply(world, &caller, typed(body)?),
         ("template.close", Some(caller)) => templates::close(world, &caller, typed(body)?),
+        ("topbox.create", Some(caller)) => cards::pin(world, &caller, typed(body)?),
+        ("topbox.close", Some(caller)) => cards::unpin(world, &caller, typed(body)?),
         ("scene.update", Some(caller)) => scenes::update(world, &caller, typed(body)?),
         _ => {
             return Err(Failure::new(

@@ -189,4 +189,9 @@ impl Simulator {
     pub fn leave_organization(&self, corp_id: &str, user_id: &str) {
         assert!(self.shared.lock().world.leave(corp_id, user_id), "no user {user_id:?} in {corp_id:?}");
     }
+
+    /// The time in this world, since 1970: it passes as tokio's does, and expiry and mutes go by it.
+    pub fn now(&self) -> Duration {
+        self.shared.lock().world.now()
+    }
 }

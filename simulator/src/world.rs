@@ -1,5 +1,6 @@
 //! The state of the simulated DingTalk and its rules, in no wire format: both HTTP faces call the same functions.
 
+mod cards;
 mod clock;
 mod group;
 mod groups;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub(crate) use self::cards::CardPlace;
 use self::clock::Clock;
 pub use self::group::{Group, Message, Mute, OwnerKind, PinnedCard};
 pub(crate) use self::group::{MemberChange, People};
@@ -36,6 +38,8 @@ pub(crate) struct World {
     groups_created: u64,
     /// By app and `uuid`: the chatid of the scenario group and when it was created.
     uuids: HashMap<(String, String), (String, i64)>,
+    /// Cards in one-to-one chats, by robot code and person.
+    chat_cards: BTreeMap<String, Vec<PinnedCard>>,
     clock: Clock,
     rules: Rules,
 }
@@ -93,6 +97,12 @@ pub(crate) enum Refusal {
     TooManyAdmins,
     /// A value that cannot be, by its wire name.
     Invalid(&'static str),
+    /// A value that has to be there, by its wire name.
+    Missing(&'static str),
+    ReceiverUnknown(String),
+    TooManyCards,
+    CardTaken,
+    CardUnknown,
     TooManyAtOnce(usize),
     GroupFull,
     AddedAndRemoved(String),
@@ -138,6 +148,7 @@ impl World {
             chatids: HashMap::new(),
             groups_created: 0,
             uuids: HashMap::new(),
+            chat_cards: BTreeMap::new(),
             clock: Clock::start(),
             rules: seed.rules.clone(),
         }
@@ -192,6 +203,11 @@ impl World {
         self.tokens.lifetime = lifetime;
     }
 
+    /// The time since 1970.
+    pub(crate) fn now(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.clock.now_ms()).unwrap_or_default())
+    }
+
     /// What `GET /_sim/state` shows: everything but secrets and tokens.
     pub(crate) fn snapshot(&self) -> WorldSnapshot {
         let apps = self.apps.iter().map(|(app_key, app)| AppSnapshot {
@@ -212,6 +228,7 @@ impl World {
             organizations: corps.collect(),
             token_lifetime_ms: u64::try_from(self.tokens.lifetime.as_millis()).unwrap_or(u64::MAX),
             groups: self.groups(),
+            chat_cards: self.chat_cards.clone(),
         }
     }
 }
@@ -236,6 +253,7 @@ pub(crate) struct WorldSnapshot {
     organizations: Vec<CorpSnapshot>,
     token_lifetime_ms: u64,
     groups: Vec<Group>,
+    chat_cards: BTreeMap<String, Vec<PinnedCard>>,
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -92,7 +92,11 @@ fn usual(refusal: &Refusal) -> i64 {
         R::TemplateNotInGrayList => 660047,
         R::RobotUnknown => 660014,
         R::RobotDisabled | R::RobotNotInGroup => 660016,
+        R::ReceiverUnknown(_) => 660022,
+        R::Missing(_) => 40036,
         R::OwnerProtected | R::Invalid(_) => 40035,
+        // Only the new face has cards.
+        R::TooManyCards | R::CardTaken | R::CardUnknown => 40035,
         R::TooManyAdmins => 49026,
         R::AlreadyMember(_) | R::UuidRepeated | R::CoolAppUnknown | R::PageUnknown => 40035,
     }
@@ -124,9 +128,8 @@ fn text(refusal: &Refusal) -> String {
         R::RobotUnknown => "机器人不存在",
         R::RobotDisabled | R::RobotNotInGroup => "机器人不可用",
         R::TooManyAdmins => "管理员数量超出限制",
-        R::OwnerProtected | R::Invalid(_) | R::UuidRepeated | R::CoolAppUnknown | R::PageUnknown => {
-            "不合法的参数"
-        }
+        R::ReceiverUnknown(_) => "接收者不存在",
+        _ => "不合法的参数",
     };
     text.to_owned()
 }

@@ -15,6 +15,15 @@ pub(super) fn of_complaint(operation: &str, complaint: &Complaint) -> &'static s
 pub(super) fn of_missing(operation: &str, field: &str) -> &'static str {
     match (operation, field) {
         ("scene.get_brief" | "scene.members.list" | "scene.member.set_nick", _) => "paramBlank",
+        ("topbox.close", "outTrackId") => "outTrackId.empty",
+        ("topbox.create" | "topbox.close", field) => match field {
+            "conversationType" => "conversationType.illegal",
+            "coolAppCode" => "coolAppCode.empty",
+            "openConversationId" => "openConversationId.empty",
+            "robotCode" => "robotCode.empty",
+            "userId" => "userIdOrUnionId.empty",
+            _ => "param.empty",
+        },
         _ => of_wrong(operation, field),
     }
 }
@@ -36,6 +45,8 @@ pub(super) fn of_wrong(operation: &str, field: &str) -> &'static str {
         ("scene.template_robot.get", "openConversationId") => "invalidParam.openConversationIdEmpry",
         ("scene.template_robot.get", _) => "invalidParam",
         ("scene.mute.query", "openConversationId") => "invalidParam.openConversationIdEmpry",
+        ("topbox.create" | "topbox.close", "conversationType") => "conversationType.illegal",
+        ("topbox.create" | "topbox.close", _) => "param.illegal",
         _ => "parameter.invalid",
     }
 }
@@ -129,6 +140,24 @@ fn special(operation: &str, refusal: &Refusal) -> Option<&'static str> {
             R::RobotDisabled => "robotDisabled",
             _ => return None,
         },
+        ("topbox.create" | "topbox.close", refusal) => match refusal {
+            R::IdUndecodable => "cidParse.wrong",
+            R::GroupUnknown | R::GroupDisbanded => "chat.notExist",
+            R::GroupForeign => "group.org.checkFailed",
+            R::NoTemplate => "group.groupTemplate.notInstalled",
+            R::TemplateForeign => "permission.sceneGroup.checkFailed",
+            R::GroupNotReady | R::OwnerInvisible => "auth.failed",
+            R::CoolAppUnknown => "chat.coolApp.notInstalled",
+            R::UserUnknown(_) => "user.not.found",
+            R::ReceiverUnknown(_) => "receiver.id.parseFailed",
+            R::RobotUnknown => "robot.not.found",
+            R::RobotDisabled => "robot.queryFalied",
+            R::TextForbidden => "card.content.checkFailed",
+            R::CardTaken => "cardInstance.wrong",
+            R::TooManyCards => "open.topbox.failed",
+            R::CardUnknown => "close.topbox.failed",
+            _ => return None,
+        },
         ("scene.disband", R::IdUndecodable | R::GroupUnknown) => "paramIllegal",
         ("scene.create", R::TemplateForeign) => "permession.checkFailed",
         _ => return None,
@@ -157,6 +186,7 @@ fn usual(operation: &str, refusal: &Refusal) -> &'static str {
         | R::NoTemplate
         | R::TemplateForeign => "permession.checkFailed",
         R::Invalid(field) => of_wrong(operation, field),
+        R::Missing(field) => of_missing(operation, field),
         _ => of_wrong(operation, ""),
     }
 }
@@ -164,7 +194,9 @@ fn usual(operation: &str, refusal: &Refusal) -> &'static str {
 fn text(refusal: &Refusal) -> String {
     use Refusal as R;
     let text = match refusal {
-        R::UserUnknown(id) | R::ContactUnknown(id) => return format!("不存在的员工: {id}"),
+        R::UserUnknown(id) | R::ContactUnknown(id) | R::ReceiverUnknown(id) => {
+            return format!("不存在的员工: {id}");
+        }
         R::AlreadyMember(id) => return format!("输入参数错误: {id} is a member already"),
         R::TooManyAtOnce(limit) => return format!("输入参数错误: more than {limit} people in one call"),
         R::AddedAndRemoved(id) | R::ContactAddedAndRemoved(id) => {
@@ -192,6 +224,10 @@ fn text(refusal: &Refusal) -> String {
         R::PageUnknown => "nextToken不合法",
         R::OwnerNotMember => "输入参数错误: the owner is not among the members",
         R::Invalid(field) => return format!("输入参数错误: {field} is wrong"),
+        R::Missing(field) => return format!("输入参数错误: {field} is missing"),
+        R::TooManyCards => "吊顶卡片数量超出限制",
+        R::CardTaken => "outTrackId重复",
+        R::CardUnknown => "吊顶卡片不存在",
         R::OwnerProtected => "群主或管理员不支持该操作",
         R::TooManyAdmins => "管理员数量超出限制",
         R::UserNotInGroup => "用户不在群中",

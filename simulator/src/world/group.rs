@@ -94,6 +94,8 @@ pub struct PinnedCard {
     pub card_template_id: String,
     /// The public data.
     pub params: BTreeMap<String, String>,
+    /// What single people see instead, by userId or unionId.
+    pub private_params: BTreeMap<String, BTreeMap<String, String>>,
     /// The userIds of those who see it; everybody if both lists are empty.
     pub receivers: Vec<String>,
     /// The unionIds of those who see it.

@@ -89,6 +89,18 @@ impl World {
         template.map_or(&[], |template| &template.robots)
     }
 
+    /// A robot of one of the caller's templates.
+    pub(super) fn own_robot(&self, caller: &Caller, code: &str) -> Result<(), Refusal> {
+        let templates = self.corp(caller).templates.iter();
+        let own = templates.filter(|template| template.app_key == caller.app_key);
+        let mut robots = own.flat_map(|template| &template.robots);
+        match robots.find(|robot| robot.robot_code == code) {
+            None => Err(Refusal::RobotUnknown),
+            Some(robot) if !robot.enabled => Err(Refusal::RobotDisabled),
+            Some(_) => Ok(()),
+        }
+    }
+
     /// A robot that is switched on and in the group.
     pub(super) fn robot(&self, caller: &Caller, group: &Group, code: &str) -> Result<&Robot, Refusal> {
         let mut all = self.corp(caller).templates.iter().flat_map(|template| &template.robots);
