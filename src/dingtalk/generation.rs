@@ -39,6 +39,7 @@ struct Envelope<'a> {
     #[serde(alias = "AccessDeniedDetail")]
     accessdenieddetail: Option<AccessDenied>,
     success: Scalar<'a>,
+    succ: Scalar<'a>,
     status: Scalar<'a>,
     punish: Scalar<'a>,
 }
@@ -123,7 +124,7 @@ fn failure(
     if !success {
         return Some(without_code(answer));
     }
-    if envelope.success.text() == Some("false") {
+    if [&envelope.success, &envelope.succ].into_iter().any(|flag| flag.text() == Some("false")) {
         return Some(api(generation, "success=false", None, envelope.errmsg.text().unwrap_or_default()));
     }
     if generation == Generation::Legacy && envelope.errcode.text().is_none() {
@@ -341,6 +342,7 @@ mod tests {
             (Generation::New, 200, r#"{"code":"0","result":1}"#),
             (Generation::Legacy, 200, r#"{"errcode":0,"errmsg":"ok"}"#),
             (Generation::Legacy, 200, r#"{"errcode":"0","success":"true"}"#),
+            (Generation::Legacy, 200, r#"{"errcode":0,"succ":true}"#),
         ] {
             let outcome = decode(generation, answer(status, body)).outcome;
             assert!(outcome.is_ok(), "{generation:?} {status} {body}: {outcome:?}");
@@ -349,8 +351,13 @@ mod tests {
 
     #[test]
     fn a_refusal_without_code_is_a_refusal() {
-        let error = api(Generation::New, 200, r#"{"success":"false"}"#);
-        assert_eq!((error.code.as_str(), error.row.map(|row| row.reason)), ("success=false", None));
+        for (generation, body) in [
+            (Generation::New, r#"{"success":"false"}"#),
+            (Generation::Legacy, r#"{"errcode":0,"succ":false}"#),
+        ] {
+            let error = api(generation, 200, body);
+            assert_eq!((error.code.as_str(), error.row.map(|row| row.reason)), ("success=false", None));
+        }
     }
 
     #[test]

@@ -5,16 +5,18 @@ use std::collections::{HashMap, HashSet};
 use super::{
     Groups, Request,
     bulk::{Verdict, Verdicts},
+    directory::Path,
     error::{Error, Fault},
-    members::{changes_of, chunk_size},
+    members::Way,
     model::{Group, GroupRef, Kind, Member, Outcome, PlannedCall, State, split},
     settings::{Setting, Settings},
 };
 use crate::{
-    dingtalk::Endpoint,
+    dingtalk::{Endpoint, Spec},
     operation::{
-        group::{CreateGroup, Created as Reply, TAG_INTERNAL, TAG_STANDARD},
+        group::{CreateGroup, TAG_INTERNAL, TAG_STANDARD, UpdateGroup},
         id::MediaId,
+        scene,
     },
 };
 
@@ -36,6 +38,17 @@ pub struct NewGroup {
     pub settings: Settings,
     /// The kind.
     pub kind: Kind,
+    /// What only scenario groups have.
+    pub scenario: Option<Scenario>,
+}
+
+/// What a scenario group is made from.
+#[derive(Debug, Clone, Hash)]
+pub struct Scenario {
+    /// The template.
+    pub template_id: String,
+    /// First admins, members as well.
+    pub admins: Vec<Member>,
 }
 
 /// What was created.
@@ -58,6 +71,21 @@ impl NewGroup {
                 format!("are {count} with the owner; a group has at most {GROUP_MAX}"),
             ));
         }
+        if let Some(scenario) = &self.scenario {
+            let text = "must be named by user_id: a scenario group begins with employees";
+            if matches!(self.owner, Member::Union(_)) {
+                faults.push(Fault::new("owner", text));
+            }
+            if scenario.admins.iter().any(|admin| matches!(admin, Member::Union(_))) {
+                faults.push(Fault::new("scenario.admins", text));
+            }
+            if self.settings.get(Setting::EntryApproval).is_some() {
+                faults.push(Fault::new(
+                    "settings.entry_approval",
+                    "cannot be set while creating: call UpdateGroup",
+                ));
+            }
+        }
         for setting in self.settings.stated() {
             let own_call = setting == Setting::PrivateChat && self.kind != Kind::Scenario;
             let own_call =
@@ -78,69 +106,60 @@ impl NewGroup {
 }
 
 impl Groups {
-    /// Creates an internal or standard group: one call with as many people as it takes, and further calls for the
-    /// others.
+    /// Creates a group: one call with as many people as it takes, and further calls for the others.
     pub async fn create(&self, request: &Request, new: NewGroup) -> Result<Outcome<Created>, Error> {
         let faults = new.faults();
         if !faults.is_empty() {
             return Err(Error::Invalid(faults));
         }
-        if new.kind == Kind::Scenario {
-            return Err(Error::KindNotImplemented { kind: new.kind });
-        }
-        let first = chunk_size(CreateGroup::SPEC);
         if request.validate_only {
-            let rest = new.everyone().skip(first).count();
-            let calls = [vec![PlannedCall::once(CreateGroup::SPEC)], changes_of(rest)];
+            let (_, rest) = new.first_and_rest();
+            let calls =
+                [vec![PlannedCall::once(new.spec())], PlannedCall::chunked(new.add_spec(), rest.len())];
             return Ok(Outcome::Planned(calls.concat()));
         }
         let (groups, own_request, payload) = (self.clone(), request.clone(), new.clone());
-        let work = async move { groups.create_ordinary(&own_request, new, first).await };
-        self.created.run(request, &payload, CreateGroup::SPEC, work).await.map(Outcome::Done)
+        let work = async move { groups.create_with_everybody(&own_request, new).await };
+        self.created.run(request, "create", &payload, payload.spec(), work).await.map(Outcome::Done)
+    }
+
+    async fn create_with_everybody(&self, request: &Request, new: NewGroup) -> Result<Created, Error> {
+        let (first, rest) = new.first_and_rest();
+        let (group_ref, path) = match &new.scenario {
+            None => self.create_ordinary(request, &new, &first).await?,
+            Some(scenario) => self.create_scenario(request, &new, scenario, &first).await?,
+        };
+        self.directory.learn(&request.app, &group_ref);
+        // From here on the group is there, and no error may hide it.
+        let added = match self.change_members(request, &path, &rest, Way::In).await {
+            Ok(verdicts) => verdicts,
+            Err(error) => rest.into_iter().map(|member| (member, Verdict::Failed(error.clone()))).collect(),
+        };
+        let late = added.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Applied)).count();
+        let mut added: HashMap<Member, Verdict> = added.into_iter().collect();
+        let verdict = |member: &Member| (member.clone(), added.remove(member).unwrap_or(Verdict::Applied));
+        let verdicts = new.members.iter().map(verdict).collect();
+        let group = Group {
+            group_ref,
+            member_count: Some(first.len() + late),
+            title: Some(new.title),
+            owner: Some(new.owner),
+            icon: new.icon,
+            settings: new.settings,
+            admins: new.scenario.as_ref().map(|scenario| scenario.admins.clone()).unwrap_or_default(),
+            template_id: new.scenario.map(|scenario| scenario.template_id),
+            state: Some(State::Active),
+            join_url: None,
+        };
+        Ok(Created { group, verdicts })
     }
 
     async fn create_ordinary(
         &self,
         request: &Request,
-        new: NewGroup,
-        first: usize,
-    ) -> Result<Created, Error> {
-        let mut everyone: Vec<Member> = new.everyone().cloned().collect();
-        let rest = everyone.split_off(first.min(everyone.len()));
-        let reply = self.create_with(request, &new, &everyone).await?;
-        // From here on the group is there, and no error may hide it.
-        let added = match self.add_rest(request, &reply.chatid, &rest).await {
-            Ok(verdicts) => verdicts,
-            Err(error) => rest.into_iter().map(|member| (member, Verdict::Failed(error.clone()))).collect(),
-        };
-        let in_group = added.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Applied)).count();
-        let group_ref = GroupRef {
-            open_conversation_id: Some(reply.open_conversation_id),
-            chat_id: Some(reply.chatid),
-            kind: Some(Kind::from_tag(reply.conversation_tag).unwrap_or(new.kind)),
-        };
-        self.directory.learn(&request.app, &group_ref);
-        let mut late: HashMap<Member, Verdict> = added.into_iter().collect();
-        let verdict = |member: &Member| (member.clone(), late.remove(member).unwrap_or(Verdict::Applied));
-        let verdicts = new.members.iter().map(verdict).collect();
-        let group = Group {
-            group_ref,
-            member_count: Some(everyone.len() + in_group),
-            title: Some(new.title),
-            owner: Some(new.owner),
-            icon: new.icon,
-            settings: new.settings,
-            state: Some(State::Active),
-        };
-        Ok(Created { group, verdicts })
-    }
-
-    async fn create_with(
-        &self,
-        request: &Request,
         new: &NewGroup,
         members: &[Member],
-    ) -> Result<Reply, Error> {
+    ) -> Result<(GroupRef, Path), Error> {
         let (user_ids, union_ids) = split(members.iter().cloned());
         let (owner, owner_type) = new.owner.as_owner();
         let endpoint = CreateGroup {
@@ -153,7 +172,69 @@ impl Groups {
             conversation_tag: if new.kind == Kind::Standard { TAG_STANDARD } else { TAG_INTERNAL },
             management_options: (new.settings != Settings::default()).then(|| new.settings.to_options()),
         };
-        self.call(request, &endpoint).await
+        let reply = self.call(request, &endpoint).await?;
+        let path = Path::Ordinary(reply.chatid.clone());
+        let group_ref = GroupRef {
+            open_conversation_id: Some(reply.open_conversation_id),
+            chat_id: Some(reply.chatid),
+            kind: Some(Kind::from_tag(reply.conversation_tag).unwrap_or(new.kind)),
+        };
+        Ok((group_ref, path))
+    }
+
+    async fn create_scenario(
+        &self,
+        request: &Request,
+        new: &NewGroup,
+        scenario: &Scenario,
+        members: &[Member],
+    ) -> Result<(GroupRef, Path), Error> {
+        let Member::User(owner_user_id) = &new.owner else { return Err(Error::Invalid(new.faults())) };
+        let (user_ids, _) = split(members.iter().cloned());
+        let (admin_ids, _) = split(scenario.admins.iter().cloned());
+        // By it DingTalk recognises a repeat; without a request_id nobody will repeat this request.
+        let uuid = request.request_id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        let endpoint = scene::CreateGroup {
+            title: &new.title,
+            template_id: &scenario.template_id,
+            owner_user_id,
+            admin_ids: &admin_ids,
+            user_ids: &user_ids,
+            icon: new.icon.as_ref(),
+            uuid: &uuid,
+            management_options: (new.settings != Settings::default())
+                .then(|| new.settings.to_scene_options()),
+        };
+        let reply = self.call(request, &endpoint).await?;
+        let path = Path::Scenario(reply.open_conversation_id.clone());
+        let group_ref = GroupRef {
+            open_conversation_id: Some(reply.open_conversation_id),
+            chat_id: reply.chat_id,
+            kind: Some(Kind::Scenario),
+        };
+        Ok((group_ref, path))
+    }
+}
+
+impl NewGroup {
+    fn spec(&self) -> &'static Spec {
+        if self.scenario.is_some() { scene::CreateGroup::SPEC } else { CreateGroup::SPEC }
+    }
+
+    fn add_spec(&self) -> &'static Spec {
+        if self.scenario.is_some() { scene::AddMembers::SPEC } else { UpdateGroup::SPEC }
+    }
+
+    /// Those who fit into the call that creates the group, and those who follow. A scenario group begins with
+    /// employees only.
+    fn first_and_rest(&self) -> (Vec<Member>, Vec<Member>) {
+        let most = self.spec().max_members.unwrap_or(usize::MAX);
+        let (mut first, mut rest) = (Vec::new(), Vec::new());
+        for member in self.everyone().cloned() {
+            let fits = first.len() < most && (self.scenario.is_none() || matches!(member, Member::User(_)));
+            if fits { first.push(member) } else { rest.push(member) }
+        }
+        (first, rest)
     }
 }
 

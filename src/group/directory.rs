@@ -3,6 +3,7 @@
 use moka::sync::Cache;
 
 use super::{
+    Groups, Request,
     error::{Error, Fault},
     model::{GroupRef, Kind},
 };
@@ -89,13 +90,43 @@ fn differ<T: PartialEq>(given: &Option<T>, known: &Option<T>) -> bool {
     matches!((given, known), (Some(given), Some(known)) if given != known)
 }
 
+/// By which of its ids, and so by which operations, a group is reached.
+#[derive(Debug, Clone)]
+pub(super) enum Path {
+    /// Internal and standard groups.
+    Ordinary(ChatId),
+    /// Scenario groups.
+    Scenario(OpenConversationId),
+}
+
 impl GroupRef {
-    /// The chat id, which the internal path needs. What only scenario groups have is not served yet.
-    pub(super) fn ordinary(&self) -> Result<&ChatId, Error> {
-        match (self.kind, &self.chat_id) {
-            (Some(kind @ Kind::Scenario), _) => Err(Error::KindNotImplemented { kind }),
-            (_, Some(chat_id)) => Ok(chat_id),
-            (_, None) => Err(Error::ChatIdUnknown),
+    /// The way to the group. Where the kind is not known, the id decides that is given: DingTalk's operations on
+    /// ordinary groups want the chat id, those on scenario groups the other one.
+    fn path(&self) -> Result<Path, Error> {
+        match (self.kind, &self.chat_id, &self.open_conversation_id) {
+            (Some(Kind::Internal | Kind::Standard) | None, Some(chat_id), _) => {
+                Ok(Path::Ordinary(chat_id.clone()))
+            }
+            (Some(Kind::Scenario) | None, _, Some(open_id)) => Ok(Path::Scenario(open_id.clone())),
+            _ => Err(Error::ChatIdUnknown),
         }
+    }
+}
+
+impl Groups {
+    /// The fullest handle of a group, and the way to it. Costs a call where a scenario group is named by its chat id
+    /// for the first time. `field` is where the handle stands in the request.
+    pub(super) async fn reach(
+        &self,
+        request: &Request,
+        group: &GroupRef,
+        field: &str,
+    ) -> Result<(GroupRef, Path), Error> {
+        let mut handle = self.directory.complete(&request.app, group, field)?;
+        if handle.kind == Some(Kind::Scenario) && handle.open_conversation_id.is_none() {
+            handle = self.resolve(request, &handle).await?;
+        }
+        let path = handle.path()?;
+        Ok((handle, path))
     }
 }

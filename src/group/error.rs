@@ -39,12 +39,15 @@ pub enum Error {
     /// The group is gone.
     #[error("the group is disbanded")]
     GroupDisbanded,
-    /// The job is not there for this kind of group in this version.
-    #[error("groups of kind {kind} are not served by this version")]
-    KindNotImplemented {
+    /// DingTalk does not offer the job for this kind of group.
+    #[error("DingTalk does not offer this for groups of kind {kind}")]
+    KindUnsupported {
         /// Which kind.
         kind: Kind,
     },
+    /// DingTalk does not tell the link of a scenario group to this app.
+    #[error("DingTalk does not tell this app the group's link")]
+    JoinLinkNotGranted,
     /// The owner is not removed; hand the group over first.
     #[error("the owner cannot be removed: make somebody else the owner first")]
     OwnerCannotBeRemoved,
@@ -72,7 +75,8 @@ impl Error {
             Error::Upstream { error, .. } => error.reason(),
             Error::ChatIdUnknown => Reason::ChatIdUnknown,
             Error::GroupDisbanded => Reason::GroupDisbanded,
-            Error::KindNotImplemented { .. } => Reason::NotImplemented,
+            Error::KindUnsupported { .. } => Reason::KindUnsupported,
+            Error::JoinLinkNotGranted => Reason::JoinLinkNotGranted,
             Error::OwnerCannotBeRemoved => Reason::OwnerCannotBeRemoved,
             Error::RemovalGuard { .. } => Reason::RemovalGuard,
             Error::RequestIdReused => Reason::RequestIdReused,

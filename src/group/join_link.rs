@@ -2,13 +2,14 @@
 
 use super::{
     Groups, Request,
+    directory::Path,
     error::{Error, Fault},
     model::{GroupRef, Kind, Member},
 };
 use crate::operation::group::GetJoinLink;
 
 impl Groups {
-    /// The link, in the name of a member.
+    /// The link, in the name of a member; scenario groups have one of their own, for apps that DingTalk granted it.
     pub async fn join_link(
         &self,
         request: &Request,
@@ -16,8 +17,11 @@ impl Groups {
         inviter: Option<&Member>,
     ) -> Result<String, Error> {
         let handle = self.directory.complete(&request.app, group, "group")?;
-        if let Some(kind @ Kind::Scenario) = handle.kind {
-            return Err(Error::KindNotImplemented { kind });
+        if handle.kind == Some(Kind::Scenario) {
+            let (_, path) = self.reach(request, group, "group").await?;
+            let Path::Scenario(open_id) = path else { return Err(Error::ChatIdUnknown) };
+            let url = self.read_brief(request, &open_id).await?.group_url;
+            return url.filter(|url| !url.is_empty()).ok_or(Error::JoinLinkNotGranted);
         }
         let Some(Member::User(userid)) = inviter else {
             let fault = Fault::new("inviter", "is required for internal and standard groups, by user_id");

@@ -1,28 +1,35 @@
 //! Who is in a group: list, add, remove, bring in line.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     Groups, Request,
     bulk::{Verdict, Verdicts, in_chunks},
+    directory::Path,
     error::Error,
     model::{GroupRef, Member, Outcome, PlannedCall, State, split},
+    read::state,
 };
 use crate::{
     dingtalk::{Endpoint, Spec},
     operation::{
         group::{GetGroup, UpdateGroup},
-        id::{ChatId, UnionId, UserId},
+        id::OpenConversationId,
+        scene::{AddMembers, GetGroupBrief, ListMembers, RemoveMembers},
     },
 };
 
 /// Who is in a group, as DingTalk has it now.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Roster {
     /// Everybody, the owner included.
     pub members: Vec<Member>,
-    /// Who owns it.
-    pub owner: Member,
+    /// Their names in the group, where DingTalk tells them.
+    pub names: HashMap<Member, String>,
+    /// Who owns it, where that is known.
+    pub owner: Option<Member>,
+    /// Its admins, where they are known.
+    pub admins: Option<Vec<Member>>,
 }
 
 /// What a synchronisation has to do.
@@ -66,16 +73,23 @@ pub struct Synced {
 
 /// Into the group or out of it.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+pub(super) enum Way {
     In,
     Out,
 }
 
 impl Groups {
-    /// Everybody in the group.
-    pub async fn members(&self, request: &Request, group: &GroupRef) -> Result<Roster, Error> {
-        let handle = self.directory.complete(&request.app, group, "group")?;
-        self.roster(request, handle.ordinary()?).await
+    /// Everybody in the group. On scenario groups knowing the roles costs another call; on the others only the owner
+    /// can be known.
+    pub async fn members(&self, request: &Request, group: &GroupRef, roles: bool) -> Result<Roster, Error> {
+        let (_, path) = self.reach(request, group, "group").await?;
+        let mut roster = self.roster(request, &path).await?;
+        if let (Path::Scenario(open_id), true) = (&path, roles) {
+            let info = self.read_full(request, open_id).await?;
+            roster.owner = info.owner_user_id.map(Member::User);
+            roster.admins = Some(info.admin_ids.into_iter().map(Member::User).collect());
+        }
+        Ok(roster)
     }
 
     /// Adds people. DingTalk takes those who are in already without a word, so they count as added.
@@ -85,15 +99,14 @@ impl Groups {
         group: &GroupRef,
         members: Vec<Member>,
     ) -> Result<Outcome<Verdicts>, Error> {
-        let handle = self.directory.complete(&request.app, group, "group")?;
-        let chat_id = handle.ordinary()?.clone();
+        let (handle, path) = self.reach(request, group, "group").await?;
         if request.validate_only {
-            return Ok(Outcome::Planned(changes_of(members.len())));
+            return Ok(Outcome::Planned(path.calls(Way::In, members.len())));
         }
-        let (groups, own_request, payload) =
-            (self.clone(), request.clone(), ("add", handle.clone(), members.clone()));
-        let work = async move { groups.change_members(&own_request, &chat_id, &members, Way::In).await };
-        self.changed.run(request, &payload, UpdateGroup::SPEC, work).await.map(Outcome::Done)
+        let (spec, payload) = (path.spec(Way::In), (handle, members.clone()));
+        let (groups, own_request) = (self.clone(), request.clone());
+        let work = async move { groups.change_members(&own_request, &path, &members, Way::In).await };
+        self.changed.run(request, "add", &payload, spec, work).await.map(Outcome::Done)
     }
 
     /// Removes people. Reads the group first: what DingTalk makes of an owner who is removed is not documented, and
@@ -104,34 +117,31 @@ impl Groups {
         group: &GroupRef,
         members: Vec<Member>,
     ) -> Result<Outcome<Verdicts>, Error> {
-        let handle = self.directory.complete(&request.app, group, "group")?;
-        let chat_id = handle.ordinary()?.clone();
+        let (handle, path) = self.reach(request, group, "group").await?;
         if request.validate_only {
-            let calls = [vec![PlannedCall::once(GetGroup::SPEC)], changes_of(members.len())];
-            return Ok(Outcome::Planned(calls.concat()));
+            let reads = path.owner_reads().into_iter().map(PlannedCall::once);
+            return Ok(Outcome::Planned(reads.chain(path.calls(Way::Out, members.len())).collect()));
         }
-        let (groups, own_request, payload) =
-            (self.clone(), request.clone(), ("remove", handle.clone(), members.clone()));
-        let work = async move { groups.remove_present(&own_request, &chat_id, members).await };
-        self.changed.run(request, &payload, UpdateGroup::SPEC, work).await.map(Outcome::Done)
+        let (spec, payload) = (path.spec(Way::Out), (handle, members.clone()));
+        let (groups, own_request) = (self.clone(), request.clone());
+        let work = async move { groups.remove_present(&own_request, &path, members).await };
+        self.changed.run(request, "remove", &payload, spec, work).await.map(Outcome::Done)
     }
 
     async fn remove_present(
         &self,
         request: &Request,
-        chat_id: &ChatId,
+        path: &Path,
         members: Vec<Member>,
     ) -> Result<Verdicts, Error> {
-        let roster = self.roster(request, chat_id).await?;
+        let roster = self.roster_with_owner(request, path).await?;
         let present: HashSet<_> = roster.members.iter().collect();
-        let leaving: Vec<_> = members
-            .iter()
-            .filter(|member| present.contains(member) && **member != roster.owner)
-            .cloned()
-            .collect();
-        let mut removed = self.change_members(request, chat_id, &leaving, Way::Out).await?.into_iter();
+        let stays = |member: &Member| roster.owner.as_ref() == Some(member);
+        let leaving: Vec<_> =
+            members.iter().filter(|member| present.contains(member) && !stays(member)).cloned().collect();
+        let mut removed = self.change_members(request, path, &leaving, Way::Out).await?.into_iter();
         let verdict = |member: Member| {
-            let verdict = if member == roster.owner {
+            let verdict = if stays(&member) {
                 Verdict::Failed(Error::OwnerCannotBeRemoved)
             } else if present.contains(&member) {
                 removed.next().map_or(Verdict::NotAttempted, |(_, verdict)| verdict)
@@ -150,96 +160,162 @@ impl Groups {
         group: &GroupRef,
         wanted: Wanted,
     ) -> Result<Synced, Error> {
-        let handle = self.directory.complete(&request.app, group, "group")?;
-        let chat_id = handle.ordinary()?.clone();
-        let (groups, own_request, payload) =
-            (self.clone(), request.clone(), (handle.clone(), wanted.clone()));
-        let work = async move { groups.sync(&own_request, &chat_id, &wanted).await };
+        let (handle, path) = self.reach(request, group, "group").await?;
+        let (spec, payload) = (path.spec(Way::In), (handle, wanted.clone()));
+        let (groups, own_request) = (self.clone(), request.clone());
+        let work = async move { groups.sync(&own_request, &path, &wanted).await };
         if request.validate_only {
             return work.await;
         }
-        self.synced.run(request, &payload, UpdateGroup::SPEC, work).await
+        self.synced.run(request, "sync", &payload, spec, work).await
     }
 
-    async fn sync(&self, request: &Request, chat_id: &ChatId, wanted: &Wanted) -> Result<Synced, Error> {
-        let plan = SyncPlan::new(&self.roster(request, chat_id).await?, wanted);
+    async fn sync(&self, request: &Request, path: &Path, wanted: &Wanted) -> Result<Synced, Error> {
+        let mut roster = self.roster(request, path).await?;
+        let mut plan = SyncPlan::new(&roster, wanted);
+        if let (Path::Scenario(open_id), None, false) = (path, &roster.owner, plan.to_remove.is_empty()) {
+            // Who must not go matters only where somebody has to go.
+            roster.owner = self.read_brief(request, open_id).await?.owner_user_id.map(Member::User);
+            plan = SyncPlan::new(&roster, wanted);
+        }
         if let Some(max_removals) = wanted.max_removals.filter(|max| plan.to_remove.len() > *max) {
             let (to_add, to_remove) = (plan.to_add.len(), plan.to_remove.len());
             return Err(Error::RemovalGuard { to_add, to_remove, max_removals });
         }
         if request.validate_only {
-            let calls = [
-                vec![PlannedCall::once(GetGroup::SPEC)],
-                changes_of(plan.to_add.len()),
-                changes_of(plan.to_remove.len()),
-            ];
-            return Ok(Synced { plan, verdicts: Vec::new(), planned: calls.concat() });
+            let reads = if plan.to_remove.is_empty() { path.reads() } else { path.owner_reads() };
+            let reads = reads.into_iter().map(PlannedCall::once);
+            let writes = [path.calls(Way::In, plan.to_add.len()), path.calls(Way::Out, plan.to_remove.len())];
+            let planned = reads.chain(writes.concat()).collect();
+            return Ok(Synced { plan, verdicts: Vec::new(), planned });
         }
-        let mut verdicts = self.change_members(request, chat_id, &plan.to_add, Way::In).await?;
-        match self.change_members(request, chat_id, &plan.to_remove, Way::Out).await {
+        let mut verdicts = self.change_members(request, path, &plan.to_add, Way::In).await?;
+        match self.change_members(request, path, &plan.to_remove, Way::Out).await {
             Ok(removed) => verdicts.extend(removed),
             Err(error) if plan.to_add.is_empty() => return Err(error),
             // Somebody was added: that must not be hidden behind an error.
             Err(error) => {
-                verdicts.extend(
-                    plan.to_remove.iter().map(|member| (member.clone(), Verdict::Failed(error.clone()))),
-                );
+                let failed = |member: &Member| (member.clone(), Verdict::Failed(error.clone()));
+                verdicts.extend(plan.to_remove.iter().map(failed));
             }
         }
         Ok(Synced { plan, verdicts, planned: Vec::new() })
     }
 
-    async fn roster(&self, request: &Request, chat_id: &ChatId) -> Result<Roster, Error> {
-        let info = self.read_ordinary(request, chat_id).await?;
-        if info.state() == State::Disbanded {
-            return Err(Error::GroupDisbanded);
+    async fn roster(&self, request: &Request, path: &Path) -> Result<Roster, Error> {
+        match path {
+            Path::Ordinary(chat_id) => {
+                let info = self.read_ordinary(request, chat_id).await?;
+                if state(info.status) == State::Disbanded {
+                    return Err(Error::GroupDisbanded);
+                }
+                let owner = Some(info.owner());
+                let users = info.user_ids.into_iter().map(Member::User);
+                let members = users.chain(info.union_ids.into_iter().map(Member::Union)).collect();
+                Ok(Roster { members, owner, ..Roster::default() })
+            }
+            Path::Scenario(open_id) => self.scene_roster(request, open_id).await,
         }
-        let owner = info.owner();
-        let users = info.user_ids.into_iter().map(Member::User);
-        Ok(Roster { members: users.chain(info.union_ids.into_iter().map(Member::Union)).collect(), owner })
+    }
+
+    /// DingTalk pages as it likes: groups of up to a thousand people arrive whole.
+    async fn scene_roster(&self, request: &Request, open_id: &OpenConversationId) -> Result<Roster, Error> {
+        let (mut roster, mut next_token) = (Roster::default(), None);
+        loop {
+            let endpoint = ListMembers {
+                open_conversation_id: open_id,
+                max_results: 1000,
+                next_token: next_token.as_deref(),
+            };
+            let page = self.call(request, &endpoint).await?;
+            let users = page.user_names.into_iter().map(|(id, name)| (Member::User(id), name));
+            let unions = page.union_names.into_iter().map(|(id, name)| (Member::Union(id), name));
+            roster.names.extend(users.chain(unions));
+            roster.members.extend(page.user_ids.into_iter().map(Member::User));
+            roster.members.extend(page.union_ids.into_iter().map(Member::Union));
+            // Only the flag says when to stop; a page that leads nowhere would lead there for ever.
+            match page.next_token.filter(|token| !token.is_empty() && page.has_more == Some(true)) {
+                Some(token) if next_token.as_ref() != Some(&token) => next_token = Some(token),
+                _ => return Ok(roster),
+            }
+        }
+    }
+
+    async fn roster_with_owner(&self, request: &Request, path: &Path) -> Result<Roster, Error> {
+        let mut roster = self.roster(request, path).await?;
+        if let Path::Scenario(open_id) = path {
+            roster.owner = self.read_brief(request, open_id).await?.owner_user_id.map(Member::User);
+        }
+        Ok(roster)
     }
 
     /// Adds or removes people in as many calls as it takes.
-    async fn change_members(
+    pub(super) async fn change_members(
         &self,
         request: &Request,
-        chat_id: &ChatId,
+        path: &Path,
         members: &[Member],
         way: Way,
     ) -> Result<Verdicts, Error> {
-        in_chunks(members, chunk_size(UpdateGroup::SPEC), request.context.deadline, |chunk| async move {
-            let (user_ids, union_ids): (Vec<UserId>, Vec<UnionId>) = split(chunk);
-            let nobody = UpdateGroup::of(chat_id);
-            let endpoint = match way {
-                Way::In => UpdateGroup { add_user_ids: &user_ids, add_union_ids: &union_ids, ..nobody },
-                Way::Out => UpdateGroup { del_user_ids: &user_ids, del_union_ids: &union_ids, ..nobody },
-            };
-            self.call(request, &endpoint).await.map(drop)
+        let size = path.spec(way).max_members.unwrap_or(usize::MAX);
+        in_chunks(members, size, request.context.deadline, |chunk| async move {
+            let (user_ids, union_ids) = split(chunk);
+            let (users, unions) = (&user_ids[..], &union_ids[..]);
+            match (path, way) {
+                (Path::Ordinary(chat_id), Way::In) => {
+                    let nothing = UpdateGroup::of(chat_id);
+                    let endpoint = UpdateGroup { add_user_ids: users, add_union_ids: unions, ..nothing };
+                    self.call(request, &endpoint).await.map(drop)
+                }
+                (Path::Ordinary(chat_id), Way::Out) => {
+                    let nothing = UpdateGroup::of(chat_id);
+                    let endpoint = UpdateGroup { del_user_ids: users, del_union_ids: unions, ..nothing };
+                    self.call(request, &endpoint).await.map(drop)
+                }
+                (Path::Scenario(open_conversation_id), Way::In) => {
+                    let endpoint = AddMembers { open_conversation_id, user_ids: users, union_ids: unions };
+                    self.call(request, &endpoint).await.map(drop)
+                }
+                (Path::Scenario(open_conversation_id), Way::Out) => {
+                    let endpoint = RemoveMembers { open_conversation_id, user_ids: users, union_ids: unions };
+                    self.call(request, &endpoint).await.map(drop)
+                }
+            }
         })
         .await
     }
+}
 
-    /// Those of a new group who did not fit into the call that created it.
-    pub(super) async fn add_rest(
-        &self,
-        request: &Request,
-        chat_id: &ChatId,
-        rest: &[Member],
-    ) -> Result<Verdicts, Error> {
-        self.change_members(request, chat_id, rest, Way::In).await
+impl Path {
+    /// The operation that changes members.
+    pub(super) fn spec(&self, way: Way) -> &'static Spec {
+        match (self, way) {
+            (Path::Ordinary(_), _) => UpdateGroup::SPEC,
+            (Path::Scenario(_), Way::In) => AddMembers::SPEC,
+            (Path::Scenario(_), Way::Out) => RemoveMembers::SPEC,
+        }
     }
-}
 
-/// Most members that one call of an operation takes.
-pub(super) fn chunk_size(spec: &Spec) -> usize {
-    spec.max_members.unwrap_or(usize::MAX)
-}
+    /// The calls that change this many members.
+    pub(super) fn calls(&self, way: Way, members: usize) -> Vec<PlannedCall> {
+        PlannedCall::chunked(self.spec(way), members)
+    }
 
-/// The calls that change this many members.
-pub(super) fn changes_of(members: usize) -> Vec<PlannedCall> {
-    let count = members.div_ceil(chunk_size(UpdateGroup::SPEC));
-    let calls = PlannedCall { operation: UpdateGroup::SPEC.id, count };
-    Some(calls).filter(|calls| calls.count > 0).into_iter().collect()
+    /// What tells who is in the group.
+    fn reads(&self) -> Vec<&'static Spec> {
+        match self {
+            Path::Ordinary(_) => vec![GetGroup::SPEC],
+            Path::Scenario(_) => vec![ListMembers::SPEC],
+        }
+    }
+
+    /// What tells who is in the group and who owns it.
+    fn owner_reads(&self) -> Vec<&'static Spec> {
+        match self {
+            Path::Ordinary(_) => self.reads(),
+            Path::Scenario(_) => vec![ListMembers::SPEC, GetGroupBrief::SPEC],
+        }
+    }
 }
 
 impl SyncPlan {
@@ -249,7 +325,8 @@ impl SyncPlan {
         let keep: HashSet<_> = wanted.keep.iter().collect();
         let missing = wanted.members.iter().filter(|member| !present.contains(member));
         let surplus: Vec<_> = roster.members.iter().filter(|member| !listed.contains(member)).collect();
-        let goes = |member: &&&Member| wanted.remove && **member != &roster.owner && !keep.contains(**member);
+        let stays = |member: &Member| roster.owner.as_ref() == Some(member) || keep.contains(member);
+        let goes = |member: &&&Member| wanted.remove && !stays(member);
         let to_remove: Vec<Member> =
             surplus.iter().filter(goes).map(|member| Member::clone(member)).collect();
         SyncPlan {

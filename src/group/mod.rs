@@ -2,6 +2,7 @@
 
 mod bulk;
 mod create;
+mod delete;
 mod directory;
 mod error;
 mod join_link;
@@ -14,10 +15,11 @@ mod settings;
 mod update;
 
 pub use bulk::{Verdict, Verdicts, is_complete};
-pub use create::{Created, NewGroup};
+pub use create::{Created, NewGroup, Scenario};
 pub use error::{Error, Fault};
 pub use members::{Roster, SyncPlan, Synced, Wanted};
 pub use model::{Group, GroupRef, Kind, Member, Outcome, PlannedCall, State};
+pub use read::View;
 pub use settings::{Choice, Setting, Settings};
 pub use update::Changes;
 
@@ -32,6 +34,7 @@ pub struct Groups {
     directory: Directory,
     created: Once<Created>,
     changed: Once<Verdicts>,
+    deleted: Once<bool>,
     synced: Once<Synced>,
     updated: Once<Group>,
 }
@@ -57,6 +60,7 @@ impl Groups {
             directory: Directory::new(),
             created: Once::new(),
             changed: Once::new(),
+            deleted: Once::new(),
             synced: Once::new(),
             updated: Once::new(),
         }

@@ -54,6 +54,12 @@ pub struct Group {
     pub owner: Option<Member>,
     /// The avatar.
     pub icon: Option<MediaId>,
+    /// The template it was made from.
+    pub template_id: Option<String>,
+    /// Its admins, the owner not among them.
+    pub admins: Vec<Member>,
+    /// The link by which people join.
+    pub join_url: Option<String>,
     /// What is set.
     pub settings: Settings,
     /// How many people are in it.
@@ -90,6 +96,13 @@ pub struct PlannedCall {
 }
 
 impl PlannedCall {
+    /// As many calls as it takes for this many members; none for nobody.
+    pub(super) fn chunked(spec: &Spec, members: usize) -> Vec<Self> {
+        let count = members.div_ceil(spec.max_members.unwrap_or(usize::MAX));
+        let calls = PlannedCall { operation: spec.id, count };
+        Some(calls).filter(|calls| calls.count > 0).into_iter().collect()
+    }
+
     pub(super) fn once(spec: &Spec) -> Self {
         PlannedCall { operation: spec.id, count: 1 }
     }

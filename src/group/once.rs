@@ -19,7 +19,7 @@ const CAPACITY: u64 = 100_000;
 /// The outcomes of one kind of job. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Once<T: Clone + Send + Sync + 'static> {
-    outcomes: Cache<(String, String), Stored<T>>,
+    outcomes: Cache<(String, &'static str, String), Stored<T>>,
 }
 
 /// An outcome and the request it belongs to.
@@ -34,10 +34,12 @@ impl<T: Clone + Send + Sync + 'static> Once<T> {
         Self { outcomes: Cache::builder().max_capacity(CAPACITY).time_to_live(REMEMBERED_FOR).build() }
     }
 
-    /// Does the work, or answers as it was answered before. `spec` is the write that the work is about.
+    /// Does the work, or answers as it was answered before. The same id may be used for another `job`; `spec` is the
+    /// write that the work is about.
     pub(super) async fn run(
         &self,
         request: &Request,
+        job: &'static str,
         payload: &impl Hash,
         spec: &'static Spec,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -46,7 +48,7 @@ impl<T: Clone + Send + Sync + 'static> Once<T> {
         let mut hasher = DefaultHasher::new();
         payload.hash(&mut hasher);
         let fingerprint = hasher.finish();
-        let key = (request.app.alias().to_owned(), request_id.clone());
+        let key = (request.app.alias().to_owned(), job, request_id.clone());
         let unfinished = |error| Error::Upstream { spec, error };
 
         let outcomes = self.outcomes.clone();
@@ -133,12 +135,15 @@ mod tests {
         let (once, worker) = (Once::new(), Worker::default());
         let crowd = (0..10).map(|_| {
             let (once, work) = (once.clone(), worker.work(Ok(7)));
-            tokio::spawn(async move { once.run(&request(Some("id")), &"payload", SPEC, work).await })
+            tokio::spawn(async move { once.run(&request(Some("id")), "job", &"payload", SPEC, work).await })
         });
         for caller in crowd.collect::<Vec<_>>() {
             assert_eq!(caller.await.unwrap().unwrap(), 7);
         }
-        assert_eq!(once.run(&request(Some("id")), &"payload", SPEC, worker.work(Ok(8))).await.unwrap(), 7);
+        assert_eq!(
+            once.run(&request(Some("id")), "job", &"payload", SPEC, worker.work(Ok(8))).await.unwrap(),
+            7
+        );
         assert_eq!(worker.count(), 1);
     }
 
@@ -146,7 +151,7 @@ mod tests {
     async fn without_a_request_id_every_request_is_done() {
         let (once, worker) = (Once::new(), Worker::default());
         for _ in 0..2 {
-            once.run(&request(None), &"payload", SPEC, worker.work(Ok(7))).await.unwrap();
+            once.run(&request(None), "job", &"payload", SPEC, worker.work(Ok(7))).await.unwrap();
         }
         assert_eq!(worker.count(), 2);
     }
@@ -154,8 +159,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn another_request_under_the_same_id_is_refused() {
         let (once, worker) = (Once::new(), Worker::default());
-        once.run(&request(Some("id")), &"payload", SPEC, worker.work(Ok(7))).await.unwrap();
-        let error = once.run(&request(Some("id")), &"other", SPEC, worker.work(Ok(8))).await.unwrap_err();
+        once.run(&request(Some("id")), "job", &"payload", SPEC, worker.work(Ok(7))).await.unwrap();
+        let error =
+            once.run(&request(Some("id")), "job", &"other", SPEC, worker.work(Ok(8))).await.unwrap_err();
         assert!(matches!(error, Error::RequestIdReused), "{error}");
         assert_eq!(worker.count(), 1);
     }
@@ -164,8 +170,11 @@ mod tests {
     async fn a_failure_that_changed_nothing_may_be_tried_again() {
         let (once, worker) = (Once::new(), Worker::default());
         let refused = Err(Error::GroupDisbanded);
-        once.run(&request(Some("id")), &"payload", SPEC, worker.work(refused)).await.unwrap_err();
-        assert_eq!(once.run(&request(Some("id")), &"payload", SPEC, worker.work(Ok(8))).await.unwrap(), 8);
+        once.run(&request(Some("id")), "job", &"payload", SPEC, worker.work(refused)).await.unwrap_err();
+        assert_eq!(
+            once.run(&request(Some("id")), "job", &"payload", SPEC, worker.work(Ok(8))).await.unwrap(),
+            8
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -173,8 +182,10 @@ mod tests {
         let (once, worker) = (Once::<u32>::new(), Worker::default());
         let lost = || Error::Upstream { spec: SPEC, error: dingtalk::Error::Lost("reset".to_owned()) };
         for _ in 0..3 {
-            let error =
-                once.run(&request(Some("id")), &"p", SPEC, worker.work(Err(lost()))).await.unwrap_err();
+            let error = once
+                .run(&request(Some("id")), "job", &"p", SPEC, worker.work(Err(lost())))
+                .await
+                .unwrap_err();
             assert_eq!(error.reason(), dingtalk::Reason::OutcomeUnknown);
         }
         assert_eq!(worker.count(), 1);
@@ -184,9 +195,12 @@ mod tests {
     async fn the_work_goes_on_when_its_first_caller_leaves() {
         let (once, worker) = (Once::new(), Worker::default());
         let first = request(Some("id"));
-        let hasty = once.run(&first, &"payload", SPEC, worker.work(Ok(7)));
+        let hasty = once.run(&first, "job", &"payload", SPEC, worker.work(Ok(7)));
         assert!(tokio::time::timeout(Duration::from_millis(10), hasty).await.is_err());
-        assert_eq!(once.run(&request(Some("id")), &"payload", SPEC, worker.work(Ok(8))).await.unwrap(), 7);
+        assert_eq!(
+            once.run(&request(Some("id")), "job", &"payload", SPEC, worker.work(Ok(8))).await.unwrap(),
+            7
+        );
         assert_eq!(worker.count(), 1);
     }
 }

@@ -2,40 +2,73 @@
 
 use super::{
     Groups, Request,
+    directory::Path,
     error::Error,
     model::{Group, GroupRef, Kind, Member, State},
     settings::Settings,
 };
 use crate::operation::{
     group::{ChatInfo, GetGroup},
-    id::{ChatId, UnionId, UserId},
+    id::{ChatId, OpenConversationId, UnionId, UserId},
+    scene,
 };
+
+/// How much of a scenario group is read; DingTalk has two operations. Of the other kinds it tells all it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// Title, owner, icon, template, state.
+    Basic,
+    /// Settings, admins, member count and join link as well, but not the state.
+    Full,
+}
 
 impl Groups {
     /// The group as DingTalk has it now.
-    pub async fn get(&self, request: &Request, group: &GroupRef) -> Result<Group, Error> {
-        let handle = self.directory.complete(&request.app, group, "group")?;
-        let info = self.read_ordinary(request, handle.ordinary()?).await?;
-        let read = GroupRef {
-            chat_id: handle.chat_id.clone(),
-            kind: Kind::from_tag(info.conversation_tag),
-            ..handle
+    pub async fn get(&self, request: &Request, group: &GroupRef, view: View) -> Result<Group, Error> {
+        let (handle, path) = self.reach(request, group, "group").await?;
+        let read = match (&path, view) {
+            (Path::Ordinary(chat_id), _) => Group::from_info(self.read_ordinary(request, chat_id).await?),
+            (Path::Scenario(open_id), View::Basic) => {
+                Group::from_brief(self.read_brief(request, open_id).await?)
+            }
+            (Path::Scenario(open_id), View::Full) => {
+                Group::from_full(self.read_full(request, open_id).await?)
+            }
         };
-        // Only the answer teaches the directory: the pair of ids is still the caller's word.
-        self.directory.learn(&request.app, &GroupRef { open_conversation_id: None, ..read.clone() });
-        Ok(Group::from_info(read, info))
+        let kind = read.group_ref.kind;
+        // Only the answer teaches the directory: that the two ids are one group is still the caller's word.
+        let asked = match path {
+            Path::Ordinary(id) => GroupRef { chat_id: Some(id), open_conversation_id: None, kind },
+            Path::Scenario(id) => GroupRef { chat_id: None, open_conversation_id: Some(id), kind },
+        };
+        self.directory.learn(&request.app, &asked);
+        Ok(Group { group_ref: GroupRef { kind: kind.or(handle.kind), ..handle }, ..read })
     }
 
     pub(super) async fn read_ordinary(&self, request: &Request, chat_id: &ChatId) -> Result<ChatInfo, Error> {
         Ok(self.call(request, &GetGroup { chatid: chat_id }).await?.chat_info)
     }
+
+    pub(super) async fn read_brief(
+        &self,
+        request: &Request,
+        open_conversation_id: &OpenConversationId,
+    ) -> Result<scene::GroupBrief, Error> {
+        self.call(request, &scene::GetGroupBrief { open_conversation_id }).await
+    }
+
+    pub(super) async fn read_full(
+        &self,
+        request: &Request,
+        open_conversation_id: &OpenConversationId,
+    ) -> Result<scene::GroupInfo, Error> {
+        Ok(self.call(request, &scene::GetGroup { open_conversation_id }).await?.result)
+    }
 }
 
-impl ChatInfo {
-    /// A disbanded group is read like any other.
-    pub(super) fn state(&self) -> State {
-        if self.status == Some(2) { State::Disbanded } else { State::Active }
-    }
+/// 2 is disbanded, and a disbanded group is read like any other.
+pub(super) fn state(status: Option<i64>) -> State {
+    if status == Some(2) { State::Disbanded } else { State::Active }
 }
 
 impl ChatInfo {
@@ -51,17 +84,44 @@ impl ChatInfo {
 }
 
 impl Group {
-    fn from_info(group_ref: GroupRef, info: ChatInfo) -> Self {
-        let owner = info.owner();
-        let settings = Settings::from(&info);
+    fn from_info(info: ChatInfo) -> Self {
         Group {
-            group_ref,
-            settings,
-            state: Some(info.state()),
+            group_ref: GroupRef { kind: Kind::from_tag(info.conversation_tag), ..GroupRef::default() },
+            settings: Settings::from(&info),
+            state: Some(state(info.status)),
             member_count: Some(info.user_ids.len() + info.union_ids.len()),
+            owner: Some(info.owner()),
             title: Some(info.name),
-            owner: Some(owner),
             icon: info.icon.filter(|icon| !icon.0.is_empty()),
+            ..Group::default()
+        }
+    }
+
+    fn from_brief(brief: scene::GroupBrief) -> Self {
+        Group {
+            group_ref: GroupRef { kind: Some(Kind::Scenario), ..GroupRef::default() },
+            title: brief.title,
+            owner: brief.owner_user_id.map(Member::User),
+            icon: brief.icon.filter(|icon| !icon.0.is_empty()),
+            template_id: brief.template_id,
+            join_url: brief.group_url,
+            state: Some(state(brief.status)),
+            ..Group::default()
+        }
+    }
+
+    fn from_full(info: scene::GroupInfo) -> Self {
+        Group {
+            group_ref: GroupRef { kind: Some(Kind::Scenario), ..GroupRef::default() },
+            settings: Settings::from(&info.management_options),
+            title: info.title,
+            owner: info.owner_user_id.map(Member::User),
+            icon: info.icon.filter(|icon| !icon.0.is_empty()),
+            template_id: info.template_id,
+            admins: info.admin_ids.into_iter().map(Member::User).collect(),
+            join_url: info.group_url,
+            member_count: info.member_amount.and_then(|count| usize::try_from(count).ok()),
+            ..Group::default()
         }
     }
 }

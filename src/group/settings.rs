@@ -4,7 +4,10 @@
 use strum::{EnumCount, EnumIter, IntoEnumIterator};
 
 use super::model::Kind;
-use crate::operation::group::{ChatInfo, ManagementOptions};
+use crate::operation::{
+    group::{ChatInfo, ManagementOptions},
+    scene,
+};
 
 /// A setting, in the order of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, EnumCount)]
@@ -146,6 +149,29 @@ impl Settings {
         ORDINARY.iter().all(|setting| self.get(*setting).is_some())
     }
 
+    pub(super) fn to_scene_options(&self) -> scene::ManagementOptions {
+        let wire = |setting: Setting| self.get(setting).map(|choice| setting.to_wire(choice));
+        scene::ManagementOptions {
+            mention_all_authority: wire(Setting::MentionAll),
+            management_type: wire(Setting::Manage),
+            show_history_type: wire(Setting::HistoryForNewMembers),
+            validation_type: wire(Setting::JoinApproval),
+            searchable: wire(Setting::Searchable),
+            chat_banned_type: wire(Setting::MuteAll),
+            add_friend_forbidden: wire(Setting::PrivateChat),
+            only_admin_can_add_mem: wire(Setting::AddMembers),
+            only_admin_can_ding: wire(Setting::SendDing),
+            only_admin_can_set_msg_top: wire(Setting::PinMessage),
+            all_members_can_create_mcs_conf: wire(Setting::StartMeeting),
+            group_live_switch: wire(Setting::StartLive),
+            all_members_can_create_calendar: wire(Setting::StrangersCalendar),
+            group_email_disabled: wire(Setting::GroupEmail),
+            members_to_admin_chat: wire(Setting::ChatWithManagers),
+            not_quit_when_emp_leave: wire(Setting::StayAfterLeavingOrg),
+            plugin_customize_verify: wire(Setting::EntryApproval),
+        }
+    }
+
     pub(super) fn to_options(&self) -> ManagementOptions {
         let wire = |setting: Setting| self.get(setting).map(|choice| setting.to_wire(choice));
         ManagementOptions {
@@ -159,17 +185,37 @@ impl Settings {
     }
 }
 
+impl From<&scene::ReadOptions> for Settings {
+    fn from(options: &scene::ReadOptions) -> Self {
+        Settings::of_ordinary([
+            options.mention_all_authority,
+            options.management_type,
+            options.show_history_type,
+            options.validation_type,
+            options.searchable,
+            options.chat_banned_type,
+        ])
+    }
+}
+
 impl From<&ChatInfo> for Settings {
     fn from(info: &ChatInfo) -> Self {
+        Settings::of_ordinary([
+            info.mention_all_authority,
+            info.management_type,
+            info.show_history_type,
+            info.validation_type,
+            info.searchable,
+            info.chat_banned_type,
+        ])
+    }
+}
+
+impl Settings {
+    /// From the values of [`ORDINARY`], as DingTalk has them; both generations give back these six.
+    fn of_ordinary(values: [Option<i64>; 6]) -> Self {
         let mut settings = Settings::default();
-        for (setting, value) in [
-            (Setting::MentionAll, info.mention_all_authority),
-            (Setting::Manage, info.management_type),
-            (Setting::HistoryForNewMembers, info.show_history_type),
-            (Setting::JoinApproval, info.validation_type),
-            (Setting::Searchable, info.searchable),
-            (Setting::MuteAll, info.chat_banned_type),
-        ] {
+        for (setting, value) in ORDINARY.into_iter().zip(values) {
             if let Some(choice) = value.and_then(|value| setting.of_wire(value)) {
                 settings.set(setting, choice);
             }

@@ -2,15 +2,18 @@
 
 use super::{
     Groups, Request,
+    directory::Path,
     error::{Error, Fault},
     model::{Group, GroupRef, Kind, Member, Outcome, PlannedCall, State},
+    read::state,
     settings::{Choice, Setting, Settings},
 };
 use crate::{
     dingtalk::{Endpoint, Spec},
     operation::{
         group::{GetGroup, SetPrivateChat, UpdateGroup},
-        id::{ChatId, MediaId},
+        id::{ChatId, MediaId, OpenConversationId},
+        scene,
     },
 };
 
@@ -72,41 +75,70 @@ impl Changes {
         self.touches_settings() && self.private_chat().is_none() && !self.settings.has_all_ordinary()
     }
 
-    fn planned(&self) -> Vec<PlannedCall> {
-        let read = self.needs_read().then_some(GetGroup::SPEC);
-        read.into_iter().chain([self.write_spec()]).map(PlannedCall::once).collect()
+    fn planned(&self, path: &Path) -> Vec<PlannedCall> {
+        let read = (self.needs_read() && matches!(path, Path::Ordinary(_))).then_some(GetGroup::SPEC);
+        read.into_iter().chain([self.write_spec(path)]).map(PlannedCall::once).collect()
     }
 
-    fn write_spec(&self) -> &'static Spec {
-        if self.private_chat().is_some() { SetPrivateChat::SPEC } else { UpdateGroup::SPEC }
+    fn write_spec(&self, path: &Path) -> &'static Spec {
+        match path {
+            Path::Ordinary(_) if self.private_chat().is_some() => SetPrivateChat::SPEC,
+            Path::Ordinary(_) => UpdateGroup::SPEC,
+            Path::Scenario(_) => scene::UpdateGroup::SPEC,
+        }
     }
 }
 
 impl Groups {
-    /// Changes an internal or standard group: one write, and one read before it when some but not all settings are
-    /// to change. Between the two, the last writer wins.
+    /// Changes a group in one write. On internal and standard groups one read comes before it when some but not all
+    /// settings are to change; between the two, the last writer wins.
     pub async fn update(
         &self,
         request: &Request,
         group: &GroupRef,
         changes: Changes,
     ) -> Result<Outcome<Group>, Error> {
-        let handle = self.directory.complete(&request.app, group, "group.ref")?;
-        let chat_id = handle.ordinary()?.clone();
-        let faults = changes.faults(handle.kind.unwrap_or(Kind::Internal));
+        let (handle, path) = self.reach(request, group, "group.ref").await?;
+        let by_path = if matches!(path, Path::Ordinary(_)) { Kind::Internal } else { Kind::Scenario };
+        let faults = changes.faults(handle.kind.unwrap_or(by_path));
         if !faults.is_empty() {
             return Err(Error::Invalid(faults));
         }
         if request.validate_only {
-            return Ok(Outcome::Planned(changes.planned()));
+            return Ok(Outcome::Planned(changes.planned(&path)));
         }
         let (groups, own_request) = (self.clone(), request.clone());
-        let (spec, payload) = (changes.write_spec(), (handle.clone(), changes.clone()));
+        let (spec, payload) = (changes.write_spec(&path), (handle.clone(), changes.clone()));
         let work = async move {
-            groups.write(&own_request, &chat_id, &changes).await?;
+            match &path {
+                Path::Ordinary(chat_id) => groups.write(&own_request, chat_id, &changes).await?,
+                Path::Scenario(open_id) => groups.write_scene(&own_request, open_id, &changes).await?,
+            }
             Ok(written(handle, &changes))
         };
-        self.updated.run(request, &payload, spec, work).await.map(Outcome::Done)
+        self.updated.run(request, "update", &payload, spec, work).await.map(Outcome::Done)
+    }
+
+    async fn write_scene(
+        &self,
+        request: &Request,
+        open_conversation_id: &OpenConversationId,
+        changes: &Changes,
+    ) -> Result<(), Error> {
+        let (owner_user_id, owner_union_id) = match &changes.owner {
+            Some(Member::User(id)) => (Some(id), None),
+            Some(Member::Union(id)) => (None, Some(id)),
+            None => (None, None),
+        };
+        let endpoint = scene::UpdateGroup {
+            open_conversation_id,
+            title: changes.title.as_deref(),
+            icon: changes.icon.as_ref(),
+            owner_user_id,
+            owner_union_id,
+            management_options: changes.touches_settings().then(|| changes.settings.to_scene_options()),
+        };
+        self.call(request, &endpoint).await.map(drop)
     }
 
     async fn write(&self, request: &Request, chatid: &ChatId, changes: &Changes) -> Result<(), Error> {
@@ -117,7 +149,7 @@ impl Groups {
         let mut settings = changes.settings.clone();
         if changes.needs_read() {
             let info = self.read_ordinary(request, chatid).await?;
-            if info.state() == State::Disbanded {
+            if state(info.status) == State::Disbanded {
                 return Err(Error::GroupDisbanded);
             }
             settings = settings.or(&Settings::from(&info));

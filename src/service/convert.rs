@@ -19,7 +19,7 @@ pub(super) fn media_id(raw: &str) -> Option<MediaId> {
     some(raw, MediaId)
 }
 
-fn group_ref(message: &pb::GroupRef) -> GroupRef {
+pub(super) fn group_ref(message: &pb::GroupRef) -> GroupRef {
     GroupRef {
         open_conversation_id: some(&message.open_conversation_id, OpenConversationId),
         chat_id: some(&message.chat_id, ChatId),
@@ -155,7 +155,9 @@ pub(super) fn group_to_pb(group: Group) -> pb::Group {
         settings: (group.settings != Settings::default()).then(|| settings_to_pb(&group.settings)),
         member_count: group.member_count.and_then(|count| i32::try_from(count).ok()),
         state: state.into(),
-        ..pb::Group::default()
+        template_id: group.template_id.unwrap_or_default(),
+        admins: group.admins.into_iter().map(member_to_pb).collect(),
+        join_url: group.join_url.unwrap_or_default(),
     }
 }
 

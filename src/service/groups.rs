@@ -6,12 +6,14 @@ use super::{
     check::Violations,
     convert,
     rpc::{Apps, Common, Rpc, id_of},
-    status::not_implemented,
 };
 use crate::{
-    group::{Changes, Fault, Groups, Kind, Member, NewGroup, Outcome, Setting, Settings, is_complete},
+    group::{
+        Changes, Fault, Groups, Kind, Member, NewGroup, Outcome, Scenario, Setting, Settings, View,
+        is_complete,
+    },
     operation::id::UserId,
-    pb::group::{self as pb, create_group_request, group_service_server::GroupService},
+    pb::group::{self as pb, create_group_request, group_result, group_service_server::GroupService},
 };
 
 /// The service.
@@ -61,7 +63,11 @@ impl GroupService for GroupApi {
         let mut rpc = Rpc::new(&self.apps, request)?;
         let request = rpc.admit()?;
         let group = convert::group_ref_of(&rpc.message.group);
-        let group = self.groups.get(&request, &group).await.map_err(|error| rpc.failed(error))?;
+        let group = self
+            .groups
+            .get(&request, &group, view(rpc.message.view()))
+            .await
+            .map_err(|error| rpc.failed(error))?;
         Ok(Response::new(pb::GetGroupResponse {
             group: Some(convert::group_to_pb(group)),
             read_time: Some(convert::now()),
@@ -71,9 +77,22 @@ impl GroupService for GroupApi {
 
     async fn batch_get_groups(
         &self,
-        _: Request<pb::BatchGetGroupsRequest>,
+        request: Request<pb::BatchGetGroupsRequest>,
     ) -> Result<Response<pb::BatchGetGroupsResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.GroupService/BatchGetGroups"))
+        let mut rpc = Rpc::new(&self.apps, request)?;
+        let request = rpc.admit()?;
+        let view = view(rpc.message.view());
+        let mut results = Vec::with_capacity(rpc.message.groups.len());
+        for handle in &rpc.message.groups {
+            let outcome = self.groups.get(&request, &convert::group_ref(handle), view).await;
+            let (result, read_time) = match outcome {
+                Ok(group) => (group_result::Result::Group(convert::group_to_pb(group)), Some(convert::now())),
+                Err(error) => (group_result::Result::Status(rpc.failed_in_body(&error)), None),
+            };
+            let (r#ref, result) = (Some(handle.clone()), Some(result));
+            results.push(pb::GroupResult { r#ref, result, read_time, from_cache: false });
+        }
+        Ok(Response::new(pb::BatchGetGroupsResponse { results }))
     }
 
     async fn update_group(
@@ -101,9 +120,18 @@ impl GroupService for GroupApi {
 
     async fn delete_group(
         &self,
-        _: Request<pb::DeleteGroupRequest>,
+        request: Request<pb::DeleteGroupRequest>,
     ) -> Result<Response<pb::DeleteGroupResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.GroupService/DeleteGroup"))
+        let mut rpc = Rpc::new(&self.apps, request)?;
+        let request = rpc.admit()?;
+        let group = convert::group_ref_of(&rpc.message.group);
+        let outcome = self.groups.delete(&request, &group, rpc.message.allow_missing).await;
+        Ok(Response::new(match outcome.map_err(|error| rpc.failed(error))? {
+            Outcome::Done(deleted) => pb::DeleteGroupResponse { deleted, planned_calls: Vec::new() },
+            Outcome::Planned(calls) => {
+                pb::DeleteGroupResponse { deleted: false, planned_calls: convert::planned(calls) }
+            }
+        }))
     }
 
     async fn resolve_group(
@@ -130,6 +158,13 @@ impl GroupService for GroupApi {
     }
 }
 
+fn view(view: pb::GroupView) -> View {
+    match view {
+        pb::GroupView::Full => View::Full,
+        pb::GroupView::Basic | pb::GroupView::Unspecified => View::Basic,
+    }
+}
+
 fn new_group(message: &pb::CreateGroupRequest) -> NewGroup {
     // A missing owner or kind has been reported; what stands here for it is never used.
     let owner =
@@ -144,6 +179,13 @@ fn new_group(message: &pb::CreateGroupRequest) -> NewGroup {
             Some(create_group_request::Kind::Standard(_)) => Kind::Standard,
             Some(create_group_request::Kind::Scenario(_)) => Kind::Scenario,
             Some(create_group_request::Kind::Internal(_)) | None => Kind::Internal,
+        },
+        scenario: match &message.kind {
+            Some(create_group_request::Kind::Scenario(scenario)) => Some(Scenario {
+                template_id: scenario.template_id.clone(),
+                admins: convert::members(&scenario.admins),
+            }),
+            _ => None,
         },
     }
 }
@@ -190,8 +232,6 @@ fn person(member: &Option<pb::MemberRef>) -> Option<&str> {
 }
 
 impl Common for pb::CreateGroupRequest {
-    const RPC: &'static str = "dinggate.group.v1.GroupService/CreateGroup";
-
     fn app(&self) -> &str {
         &self.app
     }
@@ -210,8 +250,6 @@ impl Common for pb::CreateGroupRequest {
 }
 
 impl Common for pb::UpdateGroupRequest {
-    const RPC: &'static str = "dinggate.group.v1.GroupService/UpdateGroup";
-
     fn app(&self) -> &str {
         &self.app
     }
@@ -233,8 +271,6 @@ impl Common for pb::UpdateGroupRequest {
 }
 
 impl Common for pb::GetGroupRequest {
-    const RPC: &'static str = "dinggate.group.v1.GroupService/GetGroup";
-
     fn app(&self) -> &str {
         &self.app
     }
@@ -244,8 +280,6 @@ impl Common for pb::GetGroupRequest {
 }
 
 impl Common for pb::ResolveGroupRequest {
-    const RPC: &'static str = "dinggate.group.v1.GroupService/ResolveGroup";
-
     fn app(&self) -> &str {
         &self.app
     }
@@ -255,8 +289,6 @@ impl Common for pb::ResolveGroupRequest {
 }
 
 impl Common for pb::GetJoinLinkRequest {
-    const RPC: &'static str = "dinggate.group.v1.GroupService/GetJoinLink";
-
     fn app(&self) -> &str {
         &self.app
     }
@@ -265,5 +297,26 @@ impl Common for pb::GetJoinLinkRequest {
     }
     fn people(&self) -> &'static str {
         "inviter"
+    }
+}
+
+impl Common for pb::BatchGetGroupsRequest {
+    fn app(&self) -> &str {
+        &self.app
+    }
+}
+
+impl Common for pb::DeleteGroupRequest {
+    fn app(&self) -> &str {
+        &self.app
+    }
+    fn request_id(&self) -> &str {
+        &self.request_id
+    }
+    fn validate_only(&self) -> bool {
+        self.validate_only
+    }
+    fn group(&self) -> Option<&str> {
+        id_of(&self.group)
     }
 }

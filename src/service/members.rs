@@ -9,7 +9,7 @@ use super::{
     status::not_implemented,
 };
 use crate::{
-    group::{Fault, Groups, Outcome, Wanted, is_complete},
+    group::{Fault, Groups, Member, Outcome, Roster, Wanted, is_complete},
     pb::group::{self as pb, member_service_server::MemberService},
 };
 
@@ -43,17 +43,19 @@ impl MemberService for MemberApi {
         }
         let request = rpc.admit()?;
         let group = convert::group_ref_of(&rpc.message.group);
-        let roster = self.groups.members(&request, &group).await.map_err(|error| rpc.failed(error))?;
+        let roles = rpc.message.include_roles;
+        let mut roster =
+            self.groups.members(&request, &group, roles).await.map_err(|error| rpc.failed(error))?;
         let (begin, asked) =
             (begin.unwrap_or_default(), usize::try_from(rpc.message.page_size).unwrap_or_default());
         let size = if asked == 0 { PAGE_MAX } else { asked.min(PAGE_MAX) };
         let total = roster.members.len();
         let end = begin.saturating_add(size);
-        let page = roster.members.into_iter().skip(begin).take(size).map(|member| {
-            // Of the other members an internal group does not tell whether they are admins.
-            let owns = rpc.message.include_roles && member == roster.owner;
-            let role = if owns { pb::MemberRole::Owner } else { pb::MemberRole::Unspecified };
-            pb::Member { r#ref: Some(convert::member_to_pb(member)), role: role.into(), ..Default::default() }
+        let everybody = std::mem::take(&mut roster.members);
+        let page = everybody.into_iter().skip(begin).take(size).map(|member| pb::Member {
+            role: if roles { role(&roster, &member) } else { pb::MemberRole::Unspecified }.into(),
+            nickname: roster.names.get(&member).cloned().unwrap_or_default(),
+            r#ref: Some(convert::member_to_pb(member)),
         });
         Ok(Response::new(pb::ListMembersResponse {
             members: page.collect(),
@@ -166,6 +168,16 @@ impl MemberService for MemberApi {
     }
 }
 
+/// Where the admins are not known, neither is who is just a member.
+fn role(roster: &Roster, member: &Member) -> pb::MemberRole {
+    match &roster.admins {
+        _ if roster.owner.as_ref() == Some(member) => pb::MemberRole::Owner,
+        Some(admins) if admins.contains(member) => pb::MemberRole::Admin,
+        Some(_) => pb::MemberRole::Member,
+        None => pb::MemberRole::Unspecified,
+    }
+}
+
 fn wanted(message: &pb::SyncMembersRequest) -> Wanted {
     let mode = message.mode();
     Wanted {
@@ -192,8 +204,6 @@ fn offset(token: &str) -> Option<usize> {
 }
 
 impl Common for pb::ListMembersRequest {
-    const RPC: &'static str = "dinggate.group.v1.MemberService/ListMembers";
-
     fn app(&self) -> &str {
         &self.app
     }
@@ -203,8 +213,6 @@ impl Common for pb::ListMembersRequest {
 }
 
 impl Common for pb::AddMembersRequest {
-    const RPC: &'static str = "dinggate.group.v1.MemberService/AddMembers";
-
     fn app(&self) -> &str {
         &self.app
     }
@@ -223,8 +231,6 @@ impl Common for pb::AddMembersRequest {
 }
 
 impl Common for pb::RemoveMembersRequest {
-    const RPC: &'static str = "dinggate.group.v1.MemberService/RemoveMembers";
-
     fn app(&self) -> &str {
         &self.app
     }
@@ -243,8 +249,6 @@ impl Common for pb::RemoveMembersRequest {
 }
 
 impl Common for pb::SyncMembersRequest {
-    const RPC: &'static str = "dinggate.group.v1.MemberService/SyncMembers";
-
     fn app(&self) -> &str {
         &self.app
     }

@@ -62,11 +62,8 @@ pub(super) struct Rpc<M> {
     alias: String,
 }
 
-/// What makes an RPC on groups: its name, and the fields that all its requests have.
+/// The fields that all requests have.
 pub(super) trait Common {
-    /// `package.Service/Method`.
-    const RPC: &'static str;
-
     /// `app`.
     fn app(&self) -> &str;
     /// `request_id`; empty for reads.
@@ -132,6 +129,11 @@ impl<M: Check + Common> Rpc<M> {
         status::of(&self.subject(), &error)
     }
 
+    /// The same inside a message, for one of several.
+    pub(super) fn failed_in_body(&self, error: &group::Error) -> tonic_types::pb::Status {
+        status::in_body(&status::of(&self.subject(), error))
+    }
+
     /// What became of each member.
     pub(super) fn results(&self, verdicts: Verdicts) -> Vec<pb::MemberResult> {
         let result = |(member, verdict)| {
@@ -142,7 +144,7 @@ impl<M: Check + Common> Rpc<M> {
                 Verdict::NotAttempted => (pb::MemberOutcome::NotAttempted, None),
                 Verdict::Unknown(error) => (pb::MemberOutcome::Unknown, Some(error)),
             };
-            let status = error.map(|error| status::in_body(&status::of(&self.subject(), &error)));
+            let status = error.map(|error| self.failed_in_body(&error));
             pb::MemberResult { r#ref: Some(convert::member_to_pb(member)), outcome: outcome.into(), status }
         };
         verdicts.into_iter().map(result).collect()
@@ -150,7 +152,6 @@ impl<M: Check + Common> Rpc<M> {
 
     fn subject(&self) -> Subject<'_> {
         Subject {
-            rpc: M::RPC,
             app: &self.alias,
             group: self.message.group(),
             owner: self.message.owner(),

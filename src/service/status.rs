@@ -65,8 +65,6 @@ pub(super) fn code(reason: Reason) -> Code {
 /// What a failed RPC was about, as far as an error names it.
 #[derive(Debug, Default)]
 pub(super) struct Subject<'a> {
-    /// `package.Service/Method`.
-    pub(super) rpc: &'static str,
     /// The app's alias.
     pub(super) app: &'a str,
     /// An id of the group.
@@ -156,15 +154,20 @@ pub(super) fn of(subject: &Subject<'_>, error: &group::Error) -> Status {
             draft.details.add_bad_request_violation("request_id", &draft.message);
             draft.note("request_id", subject.request_id);
         }
-        group::Error::KindNotImplemented { .. } => draft.note("rpc", subject.rpc),
         group::Error::RemovalGuard { to_add, to_remove, max_removals } => {
             draft.note("to_add", to_add.to_string());
             draft.note("to_remove", to_remove.to_string());
             draft.note("max_removals", max_removals.to_string());
         }
-        group::Error::ChatIdUnknown | group::Error::GroupDisbanded | group::Error::OwnerCannotBeRemoved => {}
+        group::Error::KindUnsupported { kind } => draft.note("kind", kind.to_string()),
+        group::Error::ChatIdUnknown
+        | group::Error::GroupDisbanded
+        | group::Error::JoinLinkNotGranted
+        | group::Error::OwnerCannotBeRemoved => {}
     }
-    if let Reason::GroupNotFound | Reason::GroupDisbanded | Reason::ChatIdUnknown = draft.reason {
+    if let Reason::GroupNotFound | Reason::GroupDisbanded | Reason::ChatIdUnknown | Reason::KindUnsupported =
+        draft.reason
+    {
         draft.resource("dinggate.group.v1.Group", subject.group.unwrap_or_default());
     }
     draft.finish()
@@ -319,14 +322,8 @@ mod tests {
         }
     }
 
-    const DEMO: Subject<'_> = Subject {
-        rpc: "p.S/M",
-        app: "demo",
-        group: Some("cid1"),
-        owner: None,
-        people: "members",
-        request_id: "",
-    };
+    const DEMO: Subject<'_> =
+        Subject { app: "demo", group: Some("cid1"), owner: None, people: "members", request_id: "" };
 
     /// The error that a row of the catalogue becomes.
     fn upstream_error(row: &'static catalogue::Row, spec: &'static dingtalk::Spec) -> group::Error {

@@ -39,7 +39,9 @@ pub const SERVICES: [&str; 9] = [
 ];
 
 /// What this version serves of them.
-const SERVED: [&str; 9] = [
+const SERVED: [&str; 11] = [
+    "/dinggate.group.v1.GroupService/BatchGetGroups",
+    "/dinggate.group.v1.GroupService/DeleteGroup",
     "/dinggate.group.v1.GroupService/CreateGroup",
     "/dinggate.group.v1.MemberService/ListMembers",
     "/dinggate.group.v1.MemberService/AddMembers",

@@ -224,7 +224,11 @@ async fn a_chat_id_is_resolved_once() {
 #[tokio::test]
 async fn an_open_conversation_id_alone_does_not_lead_to_an_internal_group() {
     let gateway = Gateway::start().await;
-    let given = pb::GroupRef { open_conversation_id: "cidUnknown==".to_owned(), ..Default::default() };
+    let given = pb::GroupRef {
+        open_conversation_id: "cidUnknown==".to_owned(),
+        kind: pb::GroupKind::Internal.into(),
+        ..Default::default()
+    };
     let request = pb::ResolveGroupRequest { group: Some(given.clone()), ..Default::default() };
     let status = gateway.groups.clone().resolve_group(request).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "CHAT_ID_UNKNOWN"));
@@ -311,17 +315,6 @@ async fn what_dingtalk_refuses_is_told_with_its_code_and_request_id() {
 }
 
 #[tokio::test]
-async fn scenario_groups_are_not_served_yet_and_say_so() {
-    let gateway = Gateway::start().await;
-    let scenario = pb::ScenarioGroup { template_id: "tpl-demo".to_owned(), ..Default::default() };
-    let kind = Some(pb::create_group_request::Kind::Scenario(scenario));
-    let request = pb::CreateGroupRequest { kind, ..new_group("Scenario") };
-    let status = gateway.groups.clone().create_group(request).await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unimplemented, "NOT_IMPLEMENTED"));
-    assert_eq!(gateway.simulator.total_requests(), 0);
-}
-
-#[tokio::test]
 async fn trailing_metadata_tells_what_a_call_cost() {
     let gateway = Gateway::start().await;
     let reply = gateway.groups.clone().create_group(new_group("Cost")).await.unwrap();
@@ -355,14 +348,4 @@ async fn errors_name_what_they_are_about() {
     let request = pb::GetGroupRequest { group: Some(given), ..Default::default() };
     let status = gateway.groups.clone().get_group(request).await.unwrap_err();
     assert_eq!(status.get_details_resource_info().unwrap().resource_name, "chatnowhere");
-
-    let scenario = pb::ScenarioGroup { template_id: "tpl-demo".to_owned(), ..Default::default() };
-    let kind = Some(pb::create_group_request::Kind::Scenario(scenario));
-    let status = gateway
-        .groups
-        .clone()
-        .create_group(pb::CreateGroupRequest { kind, ..new_group("S") })
-        .await
-        .unwrap_err();
-    assert_eq!(metadata(&status, "rpc"), "dinggate.group.v1.GroupService/CreateGroup");
 }

@@ -12,6 +12,7 @@ mod groups;
 mod health;
 mod members;
 mod operations;
+mod scenes;
 mod tls;
 mod tokens;
 mod trace;

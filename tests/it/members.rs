@@ -1,33 +1,11 @@
 //! Members of internal groups in numbers: chunks, outcomes, synchronisation, and what that costs at DingTalk.
 
 use dinggate::pb::group as pb;
-use dinggate_simulator::{Fault, Options, Seed, Simulator};
-use serde_json::{Value, json};
+use dinggate_simulator::Fault;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use crate::support::{Gateway, fields, metadata, new_group, reason, sources, union, user};
-
-/// A gateway in front of an organisation with a thousand people more.
-async fn crowded() -> Gateway {
-    let mut seed: Value = serde_json::to_value(Seed::demo()).unwrap();
-    let users = seed["organizations"][0]["users"].as_array_mut().unwrap();
-    let pattern = users[0].clone();
-    for i in 1..=1000 {
-        let mut one = pattern.clone();
-        one["user_id"] = json!(format!("person{i:04}"));
-        one["union_id"] = json!(format!("union-person{i:04}"));
-        users.push(one);
-    }
-    let seed = Seed::from_json(&seed.to_string()).unwrap();
-    let simulator = Simulator::start(Options { seed, ..Options::default() }).await.unwrap();
-    let sources = sources(&simulator.url());
-    Gateway::start_before(simulator, sources).await
-}
-
-fn people(range: std::ops::RangeInclusive<usize>) -> Vec<pb::MemberRef> {
-    range.map(|i| user(&format!("person{i:04}"))).collect()
-}
+use crate::support::{Gateway, crowded, fields, metadata, new_group, people, reason, union, user};
 
 fn add(group: &pb::Group, members: Vec<pb::MemberRef>) -> pb::AddMembersRequest {
     pb::AddMembersRequest { group: group.r#ref.clone(), members, ..Default::default() }

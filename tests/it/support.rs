@@ -9,7 +9,8 @@ use dinggate::{
     },
     server::Server,
 };
-use dinggate_simulator::{Options, Simulator};
+use dinggate_simulator::{Options, Seed, Simulator};
+use serde_json::{Value, json};
 use tokio::{sync::oneshot, task::JoinHandle};
 use tonic::{
     Status,
@@ -145,4 +146,26 @@ pub fn metadata(status: &Status, key: &str) -> String {
 pub fn fields(status: &Status) -> Vec<String> {
     let violations = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
     violations.into_iter().map(|violation| violation.field).collect()
+}
+
+/// A gateway in front of an organisation with a thousand people more.
+pub async fn crowded() -> Gateway {
+    let mut seed: Value = serde_json::to_value(Seed::demo()).unwrap();
+    let users = seed["organizations"][0]["users"].as_array_mut().unwrap();
+    let pattern = users[0].clone();
+    for i in 1..=1000 {
+        let mut one = pattern.clone();
+        one["user_id"] = json!(format!("person{i:04}"));
+        one["union_id"] = json!(format!("union-person{i:04}"));
+        users.push(one);
+    }
+    let seed = Seed::from_json(&seed.to_string()).unwrap();
+    let simulator = Simulator::start(Options { seed, ..Options::default() }).await.unwrap();
+    let sources = sources(&simulator.url());
+    Gateway::start_before(simulator, sources).await
+}
+
+/// `person0001` and so on, who are in the organisation of [`crowded`].
+pub fn people(range: std::ops::RangeInclusive<usize>) -> Vec<pb::MemberRef> {
+    range.map(|i| user(&format!("person{i:04}"))).collect()
 }

@@ -1,0 +1,44 @@
+//! Disbanding a group.
+
+use super::{
+    Groups, Request,
+    directory::Path,
+    error::Error,
+    model::{GroupRef, Kind, Outcome, PlannedCall},
+};
+use crate::{
+    dingtalk::{Endpoint, Reason},
+    operation::scene::DeleteGroup,
+};
+
+impl Groups {
+    /// Disbands a scenario group; DingTalk offers it for no other kind. True if this request did it, false if there
+    /// was nothing left to disband and `allow_missing` takes that for done.
+    pub async fn delete(
+        &self,
+        request: &Request,
+        group: &GroupRef,
+        allow_missing: bool,
+    ) -> Result<Outcome<bool>, Error> {
+        let (handle, path) = self.reach(request, group, "group").await?;
+        let Path::Scenario(open_id) = path else {
+            return Err(Error::KindUnsupported { kind: handle.kind.unwrap_or(Kind::Internal) });
+        };
+        if request.validate_only {
+            return Ok(Outcome::Planned(vec![PlannedCall::once(DeleteGroup::SPEC)]));
+        }
+        let (groups, own_request, payload) = (self.clone(), request.clone(), (handle.clone(), allow_missing));
+        let work = async move {
+            match groups.call(&own_request, &DeleteGroup { open_conversation_id: &open_id }).await {
+                Ok(_) => Ok(true),
+                Err(error) if allow_missing && is_missing(&error) => Ok(false),
+                Err(error) => Err(error),
+            }
+        };
+        self.deleted.run(request, "delete", &payload, DeleteGroup::SPEC, work).await.map(Outcome::Done)
+    }
+}
+
+fn is_missing(error: &Error) -> bool {
+    matches!(error.reason(), Reason::GroupDisbanded | Reason::GroupNotFound)
+}
