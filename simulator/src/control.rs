@@ -15,6 +15,7 @@
 //! | `POST /_sim/tokens/lifetime` | `{"seconds": 60}`, for tokens issued from now on |
 //! | `POST /_sim/apps/{app_key}/permissions` | `{"grant": ["…"], "revoke": ["…"]}` |
 //! | `POST /_sim/groups/{chatid}/disband` | disbands a group |
+//! | `POST /_sim/messages/read` | `{"message": "msg…", "users": ["user001"]}`: the users read an assistant message |
 //! | `POST /_sim/organizations/{corp_id}/users/{user_id}/leave` | the user leaves the organization |
 //!
 //! A success is 200; what cannot be done is 400 or 404 with `{"error": "…"}`.
@@ -95,6 +96,12 @@ fn serve(shared: &Shared, call: &Call) -> Result<Value, Refused> {
                 return Err((StatusCode::NOT_FOUND, format!("no group \"{chatid}\"")));
             }
         }
+        ("POST", ["messages", "read"]) => {
+            let body: Reading = read(call)?;
+            if !state.world.mark_read(&body.message, &body.users) {
+                return Err((StatusCode::NOT_FOUND, format!("no message \"{}\"", body.message)));
+            }
+        }
         ("POST", ["organizations", corp_id, "users", user_id, "leave"]) => {
             if !state.world.leave(corp_id, user_id) {
                 return Err((StatusCode::NOT_FOUND, format!("no user \"{user_id}\" in \"{corp_id}\"")));
@@ -111,6 +118,13 @@ fn serve(shared: &Shared, call: &Call) -> Result<Value, Refused> {
 #[serde(deny_unknown_fields)]
 struct Lifetime {
     seconds: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reading {
+    message: String,
+    users: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]

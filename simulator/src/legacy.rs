@@ -1,6 +1,7 @@
 //! The legacy face, every path but `/v1.0` and `/v2.0`: token in the query, HTTP 200 whatever happens, `errcode`.
 
 mod codes;
+mod messages;
 mod roles;
 mod scenes;
 mod templates;
@@ -97,6 +98,7 @@ fn serve(world: &mut World, call: &Call, operation: &Operation) -> Result<Value,
         ("scene.template_robot.get_legacy", Some(caller)) => {
             templates::get_robot(world, &caller, typed(body)?)
         }
+        ("assistant.message.send_legacy", Some(caller)) => messages::send(world, &caller, typed(body)?),
         ("scene.get_legacy", Some(caller)) => scenes::get(world, &caller, typed(body)?),
         _ => return Err(Failure::new(22, "the simulator does not serve this call yet")),
     };

@@ -2,6 +2,7 @@
 
 mod cards;
 mod codes;
+mod messages;
 pub(crate) mod roles;
 pub(crate) mod scenes;
 mod templates;
@@ -105,6 +106,9 @@ fn serve(world: &mut World, call: &Call, operation: &Operation, params: &[String
         ("template.close", Some(caller)) => templates::close(world, &caller, typed(body)?),
         ("topbox.create", Some(caller)) => cards::pin(world, &caller, typed(body)?),
         ("topbox.close", Some(caller)) => cards::unpin(world, &caller, typed(body)?),
+        ("assistant.message.read_status", Some(caller)) => {
+            messages::read_status(world, &caller, typed(body)?)
+        }
         ("scene.update", Some(caller)) => scenes::update(world, &caller, typed(body)?),
         _ => {
             return Err(Failure::new(

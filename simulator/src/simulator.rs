@@ -194,4 +194,14 @@ impl Simulator {
     pub fn now(&self) -> Duration {
         self.shared.lock().world.now()
     }
+
+    /// Lets users read an assistant message, by the `open_msg_id` it was sent with.
+    ///
+    /// # Panics
+    /// When there is no such message.
+    pub fn mark_read(&self, open_message_id: &str, user_ids: &[&str]) {
+        let user_ids: Vec<String> = user_ids.iter().map(|&id| id.to_owned()).collect();
+        let known = self.shared.lock().world.mark_read(open_message_id, &user_ids);
+        assert!(known, "no message {open_message_id:?}");
+    }
 }

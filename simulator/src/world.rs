@@ -4,6 +4,7 @@ mod cards;
 mod clock;
 mod group;
 mod groups;
+mod messages;
 mod roles;
 mod scenes;
 mod settings;
@@ -20,6 +21,7 @@ use self::clock::Clock;
 pub use self::group::{Group, Message, Mute, OwnerKind, PinnedCard};
 pub(crate) use self::group::{MemberChange, People};
 pub(crate) use self::groups::{CreateGroup, INTERNAL, UpdateGroup};
+pub(crate) use self::messages::{Audience, ReadersQuery, SendMessage};
 pub(crate) use self::roles::GroupKey;
 pub(crate) use self::scenes::{CreateScene, UpdateScene};
 pub use self::settings::Settings;
@@ -103,6 +105,11 @@ pub(crate) enum Refusal {
     TooManyCards,
     CardTaken,
     CardUnknown,
+    MessageTemplateUnknown,
+    MessageNotRendered,
+    VariableTwice,
+    MediaUnknown,
+    MessageUnknown,
     TooManyAtOnce(usize),
     GroupFull,
     AddedAndRemoved(String),

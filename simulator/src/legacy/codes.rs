@@ -7,6 +7,12 @@ use crate::world::Refusal;
 pub(super) fn of_complaint(operation: &str, complaint: &Complaint) -> i64 {
     match (&complaint.problem, operation) {
         (_, operation) if is_scene(operation) => 40035,
+        (Problem::Missing, "assistant.message.send_legacy") => match complaint.field.as_str() {
+            "target_open_conversation_id" => 660001,
+            "robot_code" => 660002,
+            "msg_template_id" => 660027,
+            _ => 40036,
+        },
         (_, "group.admins.set_legacy" | "group.member.set_nick_legacy") => 400002,
         (Problem::Missing, "group.get_legacy") => 49000,
         (Problem::Missing, "auth.gettoken_legacy") => 40035,
@@ -43,6 +49,13 @@ fn special(operation: &str, refusal: &Refusal) -> Option<i64> {
             | R::GroupDisbanded
             | R::NoTemplate
             | R::Invalid(_) => 500,
+            _ => return None,
+        },
+        ("assistant.message.send_legacy", refusal) => match refusal {
+            R::IdUndecodable => 660023,
+            R::GroupUnknown | R::GroupForeign | R::GroupDisbanded => 660015,
+            R::GroupNotReady | R::NoTemplate | R::TemplateForeign | R::OwnerInvisible => 660012,
+            R::TooManyAtOnce(_) => 40035,
             _ => return None,
         },
         ("scene.create_legacy", R::GroupFull) => 665033,
@@ -93,10 +106,14 @@ fn usual(refusal: &Refusal) -> i64 {
         R::RobotUnknown => 660014,
         R::RobotDisabled | R::RobotNotInGroup => 660016,
         R::ReceiverUnknown(_) => 660022,
+        R::MessageTemplateUnknown => 660024,
+        R::MessageNotRendered => 660025,
+        R::VariableTwice => 660020,
+        R::MediaUnknown => 660018,
         R::Missing(_) => 40036,
         R::OwnerProtected | R::Invalid(_) => 40035,
-        // Only the new face has cards.
-        R::TooManyCards | R::CardTaken | R::CardUnknown => 40035,
+        // Only the new face has cards and readers.
+        R::TooManyCards | R::CardTaken | R::CardUnknown | R::MessageUnknown => 40035,
         R::TooManyAdmins => 49026,
         R::AlreadyMember(_) | R::UuidRepeated | R::CoolAppUnknown | R::PageUnknown => 40035,
     }
@@ -129,6 +146,10 @@ fn text(refusal: &Refusal) -> String {
         R::RobotDisabled | R::RobotNotInGroup => "机器人不可用",
         R::TooManyAdmins => "管理员数量超出限制",
         R::ReceiverUnknown(_) => "接收者不存在",
+        R::MessageTemplateUnknown => "消息模板不存在",
+        R::MessageNotRendered => "消息模板渲染失败",
+        R::VariableTwice => "变量重复",
+        R::MediaUnknown => "图片查询失败",
         _ => "不合法的参数",
     };
     text.to_owned()

@@ -15,6 +15,9 @@ pub(super) fn of_complaint(operation: &str, complaint: &Complaint) -> &'static s
 pub(super) fn of_missing(operation: &str, field: &str) -> &'static str {
     match (operation, field) {
         ("scene.get_brief" | "scene.members.list" | "scene.member.set_nick", _) => "paramBlank",
+        ("assistant.message.read_status", "processQueryKey") => "invalidParameter.processQueryKey.missing",
+        ("assistant.message.read_status", "robotCode") => "invalidParameter.robotCode.missing",
+        ("assistant.message.read_status", "openConversationId") => "openConversationId.notExisted",
         ("topbox.close", "outTrackId") => "outTrackId.empty",
         ("topbox.create" | "topbox.close", field) => match field {
             "conversationType" => "conversationType.illegal",
@@ -45,6 +48,13 @@ pub(super) fn of_wrong(operation: &str, field: &str) -> &'static str {
         ("scene.template_robot.get", "openConversationId") => "invalidParam.openConversationIdEmpry",
         ("scene.template_robot.get", _) => "invalidParam",
         ("scene.mute.query", "openConversationId") => "invalidParam.openConversationIdEmpry",
+        ("assistant.message.read_status", field) => match field {
+            "maxResults" => "invalidParameter.pageSize.invalid",
+            "nextToken" => "invalidParameter.cursor.invalid",
+            "robotCode" => "invalidParameter.robotCode.invalid",
+            "token" => "invalidParameter.invalid",
+            _ => "invalidParameter.param.invalid",
+        },
         ("topbox.create" | "topbox.close", "conversationType") => "conversationType.illegal",
         ("topbox.create" | "topbox.close", _) => "param.illegal",
         _ => "parameter.invalid",
@@ -158,6 +168,18 @@ fn special(operation: &str, refusal: &Refusal) -> Option<&'static str> {
             R::CardUnknown => "close.topbox.failed",
             _ => return None,
         },
+        ("assistant.message.read_status", refusal) => match refusal {
+            R::IdUndecodable | R::GroupUnknown => "invalid.openConversationId",
+            R::GroupForeign => "conversation.org.dismatch",
+            R::GroupNotReady | R::NoTemplate | R::TemplateForeign => "unauthorized",
+            R::OwnerInvisible => "auth.error",
+            R::RobotUnknown => "resource.not.found",
+            R::RobotNotInGroup => "invalidParameter.robotCode.notExsit",
+            R::RobotDisabled => "bot.stopped",
+            R::MessageUnknown => "invalid.processQueryKey",
+            R::PageUnknown => "invalidParameter.cursor.invalid",
+            _ => return None,
+        },
         ("scene.disband", R::IdUndecodable | R::GroupUnknown) => "paramIllegal",
         ("scene.create", R::TemplateForeign) => "permession.checkFailed",
         _ => return None,
@@ -225,6 +247,11 @@ fn text(refusal: &Refusal) -> String {
         R::OwnerNotMember => "输入参数错误: the owner is not among the members",
         R::Invalid(field) => return format!("输入参数错误: {field} is wrong"),
         R::Missing(field) => return format!("输入参数错误: {field} is missing"),
+        R::MessageUnknown => "processQueryKey不合法",
+        // Only the legacy face sends messages.
+        R::MessageTemplateUnknown | R::MessageNotRendered | R::VariableTwice | R::MediaUnknown => {
+            "消息不合法"
+        }
         R::TooManyCards => "吊顶卡片数量超出限制",
         R::CardTaken => "outTrackId重复",
         R::CardUnknown => "吊顶卡片不存在",
