@@ -1,6 +1,7 @@
 //! The legacy face, every path but `/v1.0` and `/v2.0`: token in the query, HTTP 200 whatever happens, `errcode`.
 
 mod codes;
+mod groups;
 mod messages;
 mod roles;
 mod scenes;
@@ -88,9 +89,11 @@ fn serve(world: &mut World, call: &Call, operation: &Operation) -> Result<Value,
     let body = body.map_err(complain)?;
     let result = match (operation.id.as_str(), caller) {
         ("auth.gettoken_legacy", _) => gettoken(world, typed(query)?),
-        ("group.get_legacy", Some(caller)) => get_group(world, &caller, typed(query)?),
-        ("group.private_chat.set_legacy", Some(caller)) => set_private_chat(world, &caller, typed(body)?),
-        ("group.qrcode.get_legacy", Some(caller)) => join_link(world, &caller, typed(body)?),
+        ("group.get_legacy", Some(caller)) => groups::get(world, &caller, typed(query)?),
+        ("group.private_chat.set_legacy", Some(caller)) => {
+            groups::set_private_chat(world, &caller, typed(body)?)
+        }
+        ("group.qrcode.get_legacy", Some(caller)) => groups::join_link(world, &caller, typed(body)?),
         ("group.admins.set_legacy", Some(caller)) => roles::set_group_admins(world, &caller, typed(body)?),
         ("group.member.set_nick_legacy", Some(caller)) => roles::set_nickname(world, &caller, typed(body)?),
         ("template.apply_legacy", Some(caller)) => templates::apply(world, &caller, typed(body)?),
@@ -99,6 +102,13 @@ fn serve(world: &mut World, call: &Call, operation: &Operation) -> Result<Value,
             templates::get_robot(world, &caller, typed(body)?)
         }
         ("assistant.message.send_legacy", Some(caller)) => messages::send(world, &caller, typed(body)?),
+        ("group.create_legacy", Some(caller)) => groups::create(world, &caller, typed(body)?),
+        ("group.update_legacy", Some(caller)) => groups::update(world, &caller, typed(body)?),
+        ("scene.create_legacy", Some(caller)) => scenes::create(world, &caller, typed(body)?),
+        ("scene.update_legacy", Some(caller)) => scenes::update(world, &caller, typed(body)?),
+        ("scene.members.add_legacy", Some(caller)) => scenes::add_members(world, &caller, typed(body)?),
+        ("scene.members.remove_legacy", Some(caller)) => scenes::remove_members(world, &caller, typed(body)?),
+        ("scene.members.list_legacy", Some(caller)) => scenes::list_members(world, &caller, typed(body)?),
         ("scene.get_legacy", Some(caller)) => scenes::get(world, &caller, typed(body)?),
         _ => return Err(Failure::new(22, "the simulator does not serve this call yet")),
     };
@@ -180,26 +190,6 @@ fn gettoken(world: &mut World, query: GettokenQuery) -> Result<Value, Refusal> {
     Ok(json!({"access_token": issued.token, "expires_in": issued.seconds}))
 }
 
-#[derive(Deserialize)]
-struct GetGroupQuery {
-    chatid: String,
-}
-
-fn get_group(world: &World, caller: &Caller, query: GetGroupQuery) -> Result<Value, Refusal> {
-    let group = world.group(caller, &query.chatid)?;
-    let mut info = json!(group.settings);
-    info["chatid"] = json!(group.chatid);
-    info["name"] = json!(group.name);
-    info["owner"] = json!(group.owner);
-    info["icon"] = json!(group.icon);
-    info["useridlist"] = json!(group.members);
-    info["extidlist"] = json!(group.external_members);
-    info["agentidlist"] = json!([]);
-    info["conversationTag"] = json!(group.conversation_tag);
-    info["status"] = json!(if group.disbanded { 2 } else { 1 });
-    Ok(json!({"chat_info": without_empty(info)}))
-}
-
 /// The items of a comma-joined string.
 fn split(list: &str) -> Vec<String> {
     list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
@@ -211,33 +201,4 @@ fn without_empty(mut object: Value) -> Value {
         fields.retain(|_, value| *value != json!("") && *value != json!([]) && !value.is_null());
     }
     object
-}
-
-#[derive(Deserialize)]
-struct PrivateChatBody {
-    chatid: String,
-    is_prohibit: bool,
-}
-
-fn set_private_chat(world: &mut World, caller: &Caller, body: PrivateChatBody) -> Result<Value, Refusal> {
-    world.set_private_chat(caller, &body.chatid, body.is_prohibit)?;
-    Ok(json!({}))
-}
-
-#[derive(Deserialize)]
-struct JoinLinkBody {
-    chatid: Option<String>,
-    #[serde(rename = "openConversationId")]
-    open_conversation_id: Option<String>,
-    userid: String,
-}
-
-fn join_link(world: &World, caller: &Caller, body: JoinLinkBody) -> Result<Value, Refusal> {
-    let chatid = match (&body.chatid, &body.open_conversation_id) {
-        (Some(chatid), _) => chatid,
-        (None, Some(id)) => world.chatid_of(id)?,
-        (None, None) => return Err(Refusal::GroupUnknown),
-    };
-    let link = world.join_link(caller, chatid, &body.userid)?;
-    Ok(json!({"result": link}))
 }

@@ -115,6 +115,7 @@ pub(crate) enum Refusal {
     AddedAndRemoved(String),
     ContactAddedAndRemoved(String),
     StandardNotAllowed,
+    ContactsNotAllowed,
     /// An openConversationId that is none.
     IdUndecodable,
     GroupForeign,

@@ -247,6 +247,8 @@ fn text(refusal: &Refusal) -> String {
         R::OwnerNotMember => "输入参数错误: the owner is not among the members",
         R::Invalid(field) => return format!("输入参数错误: {field} is wrong"),
         R::Missing(field) => return format!("输入参数错误: {field} is missing"),
+        // Only the legacy face minds.
+        R::ContactsNotAllowed => "内部群不支持外部联系人",
         R::MessageUnknown => "processQueryKey不合法",
         // Only the legacy face sends messages.
         R::MessageTemplateUnknown | R::MessageNotRendered | R::VariableTwice | R::MediaUnknown => {

@@ -34,7 +34,7 @@ pub struct Settings {
 }
 
 /// The settings a request for an ordinary group names.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SettingsPatch {
     pub(crate) searchable: Option<u8>,

@@ -5,6 +5,7 @@ mod cards;
 mod control;
 mod faults;
 mod groups;
+mod legacy;
 mod messages;
 mod requests;
 mod roles;

@@ -113,9 +113,10 @@ async fn a_template_is_used_only_as_far_as_the_organization_may() {
         ("tpl-other", "400 groupTemplate.permessionDenied.orgNotConsistent", "660046"),
         ("tpl-foreign", "400 permession.checkFailed", "660036"),
     ];
-    for (id, new, _legacy) in cases {
+    for (id, new, legacy) in cases {
         let body = with(&json!({"template_id": id}));
-        assert_eq!(dingtalk.call("scene.create", body).await.code(), new, "{id}");
+        assert_eq!(dingtalk.call("scene.create", body.clone()).await.code(), new, "{id}");
+        assert_eq!(dingtalk.call("scene.create_legacy", body).await.code(), legacy, "{id}");
     }
 }
 
