@@ -39,7 +39,7 @@ pub const SERVICES: [&str; 9] = [
 ];
 
 /// What this version serves of them.
-const SERVED: [&str; 11] = [
+pub const SERVED: [&str; 11] = [
     "/dinggate.group.v1.GroupService/BatchGetGroups",
     "/dinggate.group.v1.GroupService/DeleteGroup",
     "/dinggate.group.v1.GroupService/CreateGroup",
@@ -56,7 +56,7 @@ const SERVED: [&str; 11] = [
 const CREATE: &str = SERVED[0];
 
 /// Messages as the bytes they are.
-struct Raw;
+pub struct Raw;
 
 impl Codec for Raw {
     type Encode = Bytes;

@@ -5,6 +5,7 @@
 
 mod support;
 
+mod annotations;
 mod cli;
 mod contract;
 mod faults;
