@@ -2,9 +2,8 @@
 
 use super::{
     Groups, Request,
-    directory::Path,
     error::Error,
-    model::{GroupRef, Kind, Outcome, PlannedCall},
+    model::{GroupRef, Outcome, PlannedCall},
 };
 use crate::{
     dingtalk::{Endpoint, Reason},
@@ -20,10 +19,7 @@ impl Groups {
         group: &GroupRef,
         allow_missing: bool,
     ) -> Result<Outcome<bool>, Error> {
-        let (handle, path) = self.reach(request, group, "group").await?;
-        let Path::Scenario(open_id) = path else {
-            return Err(Error::KindUnsupported { kind: handle.kind.unwrap_or(Kind::Internal) });
-        };
+        let (handle, open_id) = self.reach_scenario(request, group).await?;
         if request.validate_only {
             return Ok(Outcome::Planned(vec![PlannedCall::once(DeleteGroup::SPEC)]));
         }

@@ -1,5 +1,6 @@
 //! What callers mean: one file per job, in the gateway's own words, over several upstream operations.
 
+mod admins;
 mod bulk;
 mod create;
 mod delete;
@@ -8,6 +9,8 @@ mod error;
 mod join_link;
 mod members;
 mod model;
+mod mute;
+mod nickname;
 mod once;
 mod read;
 mod resolve;
@@ -19,6 +22,7 @@ pub use create::{Created, NewGroup, Scenario};
 pub use error::{Error, Fault};
 pub use members::{Roster, SyncPlan, Synced, Wanted};
 pub use model::{Group, GroupRef, Kind, Member, Outcome, PlannedCall, State};
+pub use mute::Mute;
 pub use read::View;
 pub use settings::{Choice, Setting, Settings};
 pub use update::Changes;
@@ -35,6 +39,7 @@ pub struct Groups {
     created: Once<Created>,
     changed: Once<Verdicts>,
     deleted: Once<bool>,
+    renamed: Once<()>,
     synced: Once<Synced>,
     updated: Once<Group>,
 }
@@ -61,6 +66,7 @@ impl Groups {
             created: Once::new(),
             changed: Once::new(),
             deleted: Once::new(),
+            renamed: Once::new(),
             synced: Once::new(),
             updated: Once::new(),
         }

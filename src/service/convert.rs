@@ -161,6 +161,14 @@ pub(super) fn group_to_pb(group: Group) -> pb::Group {
     }
 }
 
+/// The user_id of somebody whom a rule of the field wants named by it.
+pub(super) fn user_id(message: &Option<pb::MemberRef>) -> UserId {
+    match message.as_ref().and_then(member) {
+        Some(Member::User(id)) => id,
+        _ => UserId(String::new()),
+    }
+}
+
 pub(super) fn members(messages: &[pb::MemberRef]) -> Vec<Member> {
     messages.iter().filter_map(member).collect()
 }

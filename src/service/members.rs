@@ -6,10 +6,9 @@ use tonic::{Request, Response, Status, async_trait};
 use super::{
     convert,
     rpc::{Apps, Common, Rpc, id_of},
-    status::not_implemented,
 };
 use crate::{
-    group::{Fault, Groups, Member, Outcome, Roster, Wanted, is_complete},
+    group::{Fault, GroupRef, Groups, Member, Outcome, Roster, Wanted, is_complete},
     pb::group::{self as pb, member_service_server::MemberService},
 };
 
@@ -72,8 +71,7 @@ impl MemberService for MemberApi {
     ) -> Result<Response<pb::AddMembersResponse>, Status> {
         let mut rpc = Rpc::new(&self.apps, request)?;
         let request = rpc.admit()?;
-        let (group, members) =
-            (convert::group_ref_of(&rpc.message.group), convert::members(&rpc.message.members));
+        let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
         let outcome = self.groups.add_members(&request, &group, members).await;
         Ok(Response::new(match outcome.map_err(|error| rpc.failed(error))? {
             Outcome::Done(verdicts) => pb::AddMembersResponse {
@@ -93,8 +91,7 @@ impl MemberService for MemberApi {
     ) -> Result<Response<pb::RemoveMembersResponse>, Status> {
         let mut rpc = Rpc::new(&self.apps, request)?;
         let request = rpc.admit()?;
-        let (group, members) =
-            (convert::group_ref_of(&rpc.message.group), convert::members(&rpc.message.members));
+        let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
         let outcome = self.groups.remove_members(&request, &group, members).await;
         Ok(Response::new(match outcome.map_err(|error| rpc.failed(error))? {
             Outcome::Done(verdicts) => pb::RemoveMembersResponse {
@@ -127,45 +124,123 @@ impl MemberService for MemberApi {
 
     async fn set_member_nickname(
         &self,
-        _: Request<pb::SetMemberNicknameRequest>,
+        request: Request<pb::SetMemberNicknameRequest>,
     ) -> Result<Response<pb::SetMemberNicknameResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/SetMemberNickname"))
+        let mut rpc = Rpc::new(&self.apps, request)?;
+        let request = rpc.admit()?;
+        let group = convert::group_ref_of(&rpc.message.group);
+        let (member, nickname) = (convert::user_id(&rpc.message.member), rpc.message.nickname.clone());
+        let outcome = self.groups.set_nickname(&request, &group, member, nickname).await;
+        let planned_calls = match outcome.map_err(|error| rpc.failed(error))? {
+            Outcome::Done(()) => Vec::new(),
+            Outcome::Planned(calls) => convert::planned(calls),
+        };
+        Ok(Response::new(pb::SetMemberNicknameResponse { planned_calls }))
     }
 
     async fn grant_admins(
         &self,
-        _: Request<pb::GrantAdminsRequest>,
+        request: Request<pb::GrantAdminsRequest>,
     ) -> Result<Response<pb::GrantAdminsResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/GrantAdmins"))
+        let mut rpc = Rpc::new(&self.apps, request)?;
+        let request = rpc.admit()?;
+        let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
+        let outcome = self.groups.grant_admins(&request, &group, members).await;
+        Ok(Response::new(match outcome.map_err(|error| rpc.failed(error))? {
+            Outcome::Done(verdicts) => pb::GrantAdminsResponse {
+                complete: is_complete(&verdicts),
+                member_results: rpc.results(verdicts),
+                planned_calls: Vec::new(),
+            },
+            Outcome::Planned(calls) => {
+                pb::GrantAdminsResponse { planned_calls: convert::planned(calls), ..Default::default() }
+            }
+        }))
     }
 
     async fn revoke_admins(
         &self,
-        _: Request<pb::RevokeAdminsRequest>,
+        request: Request<pb::RevokeAdminsRequest>,
     ) -> Result<Response<pb::RevokeAdminsResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/RevokeAdmins"))
+        let mut rpc = Rpc::new(&self.apps, request)?;
+        let request = rpc.admit()?;
+        let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
+        let outcome = self.groups.revoke_admins(&request, &group, members).await;
+        Ok(Response::new(match outcome.map_err(|error| rpc.failed(error))? {
+            Outcome::Done(verdicts) => pb::RevokeAdminsResponse {
+                complete: is_complete(&verdicts),
+                member_results: rpc.results(verdicts),
+                planned_calls: Vec::new(),
+            },
+            Outcome::Planned(calls) => {
+                pb::RevokeAdminsResponse { planned_calls: convert::planned(calls), ..Default::default() }
+            }
+        }))
     }
 
     async fn mute_members(
         &self,
-        _: Request<pb::MuteMembersRequest>,
+        request: Request<pb::MuteMembersRequest>,
     ) -> Result<Response<pb::MuteMembersResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/MuteMembers"))
+        let mut rpc = Rpc::new(&self.apps, request)?;
+        let request = rpc.admit()?;
+        let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
+        // Not negative: that is a rule of the field.
+        let duration = rpc.message.duration.and_then(|duration| duration.try_into().ok()).unwrap_or_default();
+        let outcome = self.groups.mute(&request, &group, members, duration).await;
+        Ok(Response::new(match outcome.map_err(|error| rpc.failed(error))? {
+            Outcome::Done(verdicts) => pb::MuteMembersResponse {
+                complete: is_complete(&verdicts),
+                member_results: rpc.results(verdicts),
+                planned_calls: Vec::new(),
+            },
+            Outcome::Planned(calls) => {
+                pb::MuteMembersResponse { planned_calls: convert::planned(calls), ..Default::default() }
+            }
+        }))
     }
 
     async fn unmute_members(
         &self,
-        _: Request<pb::UnmuteMembersRequest>,
+        request: Request<pb::UnmuteMembersRequest>,
     ) -> Result<Response<pb::UnmuteMembersResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/UnmuteMembers"))
+        let mut rpc = Rpc::new(&self.apps, request)?;
+        let request = rpc.admit()?;
+        let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
+        let outcome = self.groups.unmute(&request, &group, members).await;
+        Ok(Response::new(match outcome.map_err(|error| rpc.failed(error))? {
+            Outcome::Done(verdicts) => pb::UnmuteMembersResponse {
+                complete: is_complete(&verdicts),
+                member_results: rpc.results(verdicts),
+                planned_calls: Vec::new(),
+            },
+            Outcome::Planned(calls) => {
+                pb::UnmuteMembersResponse { planned_calls: convert::planned(calls), ..Default::default() }
+            }
+        }))
     }
 
     async fn get_mute_status(
         &self,
-        _: Request<pb::GetMuteStatusRequest>,
+        request: Request<pb::GetMuteStatusRequest>,
     ) -> Result<Response<pb::GetMuteStatusResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.MemberService/GetMuteStatus"))
+        let mut rpc = Rpc::new(&self.apps, request)?;
+        let request = rpc.admit()?;
+        let group = convert::group_ref_of(&rpc.message.group);
+        let member = convert::user_id(&rpc.message.member);
+        let mute =
+            self.groups.mute_status(&request, &group, &member).await.map_err(|error| rpc.failed(error))?;
+        Ok(Response::new(pb::GetMuteStatusResponse {
+            group_muted: mute.group,
+            member_muted: mute.member,
+            mute_start_time: mute.start.map(Into::into),
+            mute_end_time: mute.end.map(Into::into),
+        }))
     }
+}
+
+fn handle_and_members(group: &Option<pb::GroupRef>, members: &[pb::MemberRef]) -> (GroupRef, Vec<Member>) {
+    (convert::group_ref_of(group), convert::members(members))
 }
 
 /// Where the admins are not known, neither is who is just a member.
@@ -263,5 +338,107 @@ impl Common for pb::SyncMembersRequest {
     }
     fn people(&self) -> &'static str {
         "members"
+    }
+}
+
+impl Common for pb::GrantAdminsRequest {
+    fn app(&self) -> &str {
+        &self.app
+    }
+    fn request_id(&self) -> &str {
+        &self.request_id
+    }
+    fn validate_only(&self) -> bool {
+        self.validate_only
+    }
+    fn group(&self) -> Option<&str> {
+        id_of(&self.group)
+    }
+    fn people(&self) -> &'static str {
+        "members"
+    }
+}
+
+impl Common for pb::RevokeAdminsRequest {
+    fn app(&self) -> &str {
+        &self.app
+    }
+    fn request_id(&self) -> &str {
+        &self.request_id
+    }
+    fn validate_only(&self) -> bool {
+        self.validate_only
+    }
+    fn group(&self) -> Option<&str> {
+        id_of(&self.group)
+    }
+    fn people(&self) -> &'static str {
+        "members"
+    }
+}
+
+impl Common for pb::MuteMembersRequest {
+    fn app(&self) -> &str {
+        &self.app
+    }
+    fn request_id(&self) -> &str {
+        &self.request_id
+    }
+    fn validate_only(&self) -> bool {
+        self.validate_only
+    }
+    fn group(&self) -> Option<&str> {
+        id_of(&self.group)
+    }
+    fn people(&self) -> &'static str {
+        "members"
+    }
+}
+
+impl Common for pb::UnmuteMembersRequest {
+    fn app(&self) -> &str {
+        &self.app
+    }
+    fn request_id(&self) -> &str {
+        &self.request_id
+    }
+    fn validate_only(&self) -> bool {
+        self.validate_only
+    }
+    fn group(&self) -> Option<&str> {
+        id_of(&self.group)
+    }
+    fn people(&self) -> &'static str {
+        "members"
+    }
+}
+
+impl Common for pb::SetMemberNicknameRequest {
+    fn app(&self) -> &str {
+        &self.app
+    }
+    fn request_id(&self) -> &str {
+        &self.request_id
+    }
+    fn validate_only(&self) -> bool {
+        self.validate_only
+    }
+    fn group(&self) -> Option<&str> {
+        id_of(&self.group)
+    }
+    fn people(&self) -> &'static str {
+        "member"
+    }
+}
+
+impl Common for pb::GetMuteStatusRequest {
+    fn app(&self) -> &str {
+        &self.app
+    }
+    fn group(&self) -> Option<&str> {
+        id_of(&self.group)
+    }
+    fn people(&self) -> &'static str {
+        "member"
     }
 }

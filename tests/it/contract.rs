@@ -39,7 +39,13 @@ pub const SERVICES: [&str; 9] = [
 ];
 
 /// What this version serves of them.
-pub const SERVED: [&str; 11] = [
+pub const SERVED: [&str; 17] = [
+    "/dinggate.group.v1.MemberService/SetMemberNickname",
+    "/dinggate.group.v1.MemberService/GrantAdmins",
+    "/dinggate.group.v1.MemberService/RevokeAdmins",
+    "/dinggate.group.v1.MemberService/MuteMembers",
+    "/dinggate.group.v1.MemberService/UnmuteMembers",
+    "/dinggate.group.v1.MemberService/GetMuteStatus",
     "/dinggate.group.v1.GroupService/BatchGetGroups",
     "/dinggate.group.v1.GroupService/DeleteGroup",
     "/dinggate.group.v1.GroupService/CreateGroup",

@@ -13,6 +13,7 @@ mod groups;
 mod health;
 mod members;
 mod operations;
+mod roles;
 mod scenes;
 mod tls;
 mod tokens;
