@@ -76,6 +76,11 @@ image: ## build both images without a registry and check them (root on Debian, s
 smoke: build python-tools ## run the sandbox as a process and call it with an independent Python client
 	$(TOOLS)/python tests/smoke/run.py $(BINARY)
 
+.PHONY: sdk
+sdk: build ## call the simulator with DingTalk's official Python SDK
+	@scripts/install_python_tools.sh scripts/sdk_requirements.txt .tools/sdk
+	.tools/sdk/bin/python tests/sdk/run.py $(BINARY)
+
 .PHONY: ci
 ci: ## everything that CI runs
 	.ci/run

