@@ -15,6 +15,7 @@
 //! | `POST /_sim/tokens/lifetime` | `{"seconds": 60}`, for tokens issued from now on |
 //! | `POST /_sim/apps/{app_key}/permissions` | `{"grant": ["…"], "revoke": ["…"]}` |
 //! | `POST /_sim/groups/{chatid}/disband` | disbands a group |
+//! | `POST /_sim/lag` | `{"ms": 500}`: so long refuse new scenario groups every call |
 //! | `POST /_sim/messages/read` | `{"message": "msg…", "users": ["user001"]}`: the users read an assistant message |
 //! | `POST /_sim/organizations/{corp_id}/users/{user_id}/leave` | the user leaves the organization |
 //!
@@ -96,6 +97,10 @@ fn serve(shared: &Shared, call: &Call) -> Result<Value, Refused> {
                 return Err((StatusCode::NOT_FOUND, format!("no group \"{chatid}\"")));
             }
         }
+        ("POST", ["lag"]) => {
+            let body: Lag = read(call)?;
+            state.world.set_create_lag(Duration::from_millis(body.ms));
+        }
         ("POST", ["messages", "read"]) => {
             let body: Reading = read(call)?;
             if !state.world.mark_read(&body.message, &body.users) {
@@ -118,6 +123,12 @@ fn serve(shared: &Shared, call: &Call) -> Result<Value, Refused> {
 #[serde(deny_unknown_fields)]
 struct Lifetime {
     seconds: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lag {
+    ms: u64,
 }
 
 #[derive(Deserialize)]

@@ -100,6 +100,7 @@ fn serve(world: &mut World, call: &Call, operation: &Operation, params: &[String
         ("scene.member.set_nick", Some(caller)) => roles::set_nickname(world, &caller, typed(body)?),
         ("scene.members.mute.set", Some(caller)) => roles::set_mute(world, &caller, typed(body)?),
         ("scene.mute.query", Some(caller)) => roles::get_mute(world, &caller, typed(query)?),
+        ("group.base_info.query", Some(caller)) => scenes::get_base_info(world, &caller, typed(body)?),
         ("scene.disband", Some(caller)) => scenes::disband(world, &caller, typed(body)?),
         ("scene.template_robot.get", Some(caller)) => templates::get_robot(world, &caller, typed(query)?),
         ("template.apply", Some(caller)) => templates::apply(world, &caller, typed(body)?),

@@ -190,6 +190,11 @@ impl Simulator {
         assert!(self.shared.lock().world.leave(corp_id, user_id), "no user {user_id:?} in {corp_id:?}");
     }
 
+    /// How long scenario groups created from now on refuse every call, as DingTalk's do for some seconds.
+    pub fn set_create_lag(&self, lag: Duration) {
+        self.shared.lock().world.set_create_lag(lag);
+    }
+
     /// The time in this world, since 1970: it passes as tokio's does, and expiry and mutes go by it.
     pub fn now(&self) -> Duration {
         self.shared.lock().world.now()

@@ -211,6 +211,11 @@ impl World {
         self.tokens.lifetime = lifetime;
     }
 
+    /// For scenario groups created from now on.
+    pub(crate) fn set_create_lag(&mut self, lag: Duration) {
+        self.rules.create_lag_ms = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
+    }
+
     /// The time since 1970.
     pub(crate) fn now(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.clock.now_ms()).unwrap_or_default())

@@ -73,20 +73,17 @@ pub(super) fn of_refusal(operation: &str, refusal: &Refusal) -> (u16, &'static s
 fn special(operation: &str, refusal: &Refusal) -> Option<&'static str> {
     use Refusal as R;
     Some(match (operation, refusal) {
+        (_, R::GroupNotReady) => "group.creating",
         ("group.chatid.to_open_conversation_id", R::GroupUnknown) => "invalideChatId",
         ("scene.get_brief" | "scene.members.list", refusal) => match refusal {
             R::IdUndecodable => "cidEncryptError",
-            R::GroupUnknown | R::GroupForeign | R::GroupNotReady | R::NoTemplate | R::GroupDisbanded => {
-                "groupPermissionDenied"
-            }
+            R::GroupUnknown | R::GroupForeign | R::NoTemplate | R::GroupDisbanded => "groupPermissionDenied",
             R::TemplateForeign => "groupTemplatePermissionDenied",
             R::CoolAppUnknown => "coolAppUnexist",
             _ => return None,
         },
         ("group.admins.set", refusal) => match refusal {
-            R::IdUndecodable | R::GroupUnknown | R::GroupNotReady => {
-                "invalidParameter.openConversationId.invalid"
-            }
+            R::IdUndecodable | R::GroupUnknown => "invalidParameter.openConversationId.invalid",
             R::GroupForeign => "invalidParameter.orgId.invalid",
             R::GroupDisbanded => "group.diaband",
             R::UserUnknown(_) => "staff.not.found",
@@ -97,9 +94,7 @@ fn special(operation: &str, refusal: &Refusal) -> Option<&'static str> {
         ("scene.admins.set", refusal) => match refusal {
             R::IdUndecodable => "openConversationIdDecriptFailed",
             R::GroupUnknown => "invalidOpenConversationId",
-            R::GroupForeign | R::GroupNotReady | R::NoTemplate | R::TemplateForeign => {
-                "groupPermissionDenied"
-            }
+            R::GroupForeign | R::NoTemplate | R::TemplateForeign => "groupPermissionDenied",
             R::GroupDisbanded => "groupDisbang",
             R::UserUnknown(_) | R::ContactUnknown(_) => "userNotExists",
             R::UserNotInGroup => "userNotInGroup",
@@ -115,7 +110,6 @@ fn special(operation: &str, refusal: &Refusal) -> Option<&'static str> {
             R::TextForbidden => "groupNickForbid",
             R::GroupUnknown
             | R::GroupForeign
-            | R::GroupNotReady
             | R::GroupDisbanded
             | R::NoTemplate
             | R::TemplateForeign
@@ -125,7 +119,7 @@ fn special(operation: &str, refusal: &Refusal) -> Option<&'static str> {
         ("scene.members.mute.set", refusal) => match refusal {
             R::IdUndecodable => "invalidParameter.openConversationIdDecError",
             R::GroupUnknown => "invalidGroupParams",
-            R::GroupDisbanded | R::GroupNotReady | R::NoTemplate | R::TemplateForeign => {
+            R::GroupDisbanded | R::NoTemplate | R::TemplateForeign => {
                 "invalidParameter.openConversationIdError"
             }
             R::GroupForeign => "group.org.checkFailed",
@@ -145,7 +139,7 @@ fn special(operation: &str, refusal: &Refusal) -> Option<&'static str> {
             R::GroupForeign => "unauthorized",
             R::NoTemplate => "unavailable",
             R::TemplateForeign => "auth.failed",
-            R::GroupNotReady | R::OwnerInvisible => "invalidParam.sceneGroupPermissionDenied",
+            R::OwnerInvisible => "invalidParam.sceneGroupPermissionDenied",
             R::RobotUnknown | R::RobotNotInGroup => "robotNotFound",
             R::RobotDisabled => "robotDisabled",
             _ => return None,
@@ -156,7 +150,7 @@ fn special(operation: &str, refusal: &Refusal) -> Option<&'static str> {
             R::GroupForeign => "group.org.checkFailed",
             R::NoTemplate => "group.groupTemplate.notInstalled",
             R::TemplateForeign => "permission.sceneGroup.checkFailed",
-            R::GroupNotReady | R::OwnerInvisible => "auth.failed",
+            R::OwnerInvisible => "auth.failed",
             R::CoolAppUnknown => "chat.coolApp.notInstalled",
             R::UserUnknown(_) => "user.not.found",
             R::ReceiverUnknown(_) => "receiver.id.parseFailed",
@@ -171,7 +165,7 @@ fn special(operation: &str, refusal: &Refusal) -> Option<&'static str> {
         ("assistant.message.read_status", refusal) => match refusal {
             R::IdUndecodable | R::GroupUnknown => "invalid.openConversationId",
             R::GroupForeign => "conversation.org.dismatch",
-            R::GroupNotReady | R::NoTemplate | R::TemplateForeign => "unauthorized",
+            R::NoTemplate | R::TemplateForeign => "unauthorized",
             R::OwnerInvisible => "auth.error",
             R::RobotUnknown => "resource.not.found",
             R::RobotNotInGroup => "invalidParameter.robotCode.notExsit",
@@ -203,7 +197,6 @@ fn usual(operation: &str, refusal: &Refusal) -> &'static str {
         R::OwnerInvisible
         | R::StandardNotAllowed
         | R::GroupForeign
-        | R::GroupNotReady
         | R::GroupDisbanded
         | R::NoTemplate
         | R::TemplateForeign => "permession.checkFailed",
@@ -229,8 +222,9 @@ fn text(refusal: &Refusal) -> String {
         R::GroupUnknown => "群不存在",
         R::GroupDisbanded => "群已经解散",
         R::OwnerInvisible => "群主不在应用可见性内",
-        R::StandardNotAllowed | R::GroupForeign | R::GroupNotReady | R::TemplateForeign => "权限校验失败",
+        R::StandardNotAllowed | R::GroupForeign | R::TemplateForeign => "权限校验失败",
         R::GroupFull => "群成员数量超出限制",
+        R::GroupNotReady => "群会话仍在创建中，请稍后重试",
         R::NoTemplate => "群未安装群模板",
         R::IdUndecodable => "会话id解析失败",
         R::TemplateUnknown => "群模板不存在或已下线",

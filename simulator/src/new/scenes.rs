@@ -192,6 +192,24 @@ pub(super) fn list_members_by_cursor(
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub(super) struct BaseInfoBody {
+    open_conversation_id: String,
+}
+
+/// For groups without a template too. What `tag` holds is not documented; here it is the `conversationTag`.
+pub(super) fn get_base_info(world: &World, caller: &Caller, body: BaseInfoBody) -> Result<Value, Refusal> {
+    let group = world.open_group(caller, &body.open_conversation_id)?;
+    Ok(json!({"success": true, "result": {
+        "openConversationId": group.open_conversation_id,
+        "title": group.name,
+        "icon": group.icon,
+        "memberCount": group.members.len() + group.external_members.len(),
+        "tag": group.conversation_tag.to_string(),
+    }}))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct DisbandBody {
     open_conversation_id: String,
 }

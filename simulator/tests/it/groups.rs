@@ -239,9 +239,7 @@ async fn groups_of_another_organization_do_not_exist() {
     seed.organizations.push(other);
     let mut dingtalk = Dingtalk::start_with(seed).await;
     let created = dingtalk.create(&[]).await;
-    let key = json!({"appKey": "dingother", "appSecret": "demo-secret"});
-    let token = dingtalk.call("auth.access_token.get", key).await.json()["accessToken"].clone();
-    dingtalk.token = token.as_str().unwrap().to_owned();
+    dingtalk.log_in("dingother").await;
     let chatid = created["chatid"].as_str().unwrap();
     assert_eq!(update(&dingtalk, chatid, json!({"name": "x"})).await, "400 not.found");
     assert_eq!(dingtalk.call("group.get_legacy", json!({"chatid": chatid})).await.code(), "34001");

@@ -3,6 +3,7 @@
 
 mod cards;
 mod control;
+mod errors;
 mod faults;
 mod groups;
 mod legacy;
@@ -12,6 +13,7 @@ mod roles;
 mod scenes;
 mod server;
 mod settings;
+mod situations;
 mod support;
 mod templates;
 mod tokens;

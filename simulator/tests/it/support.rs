@@ -54,11 +54,16 @@ impl Dingtalk {
         PROVIDER.call_once(|| rustls::crypto::aws_lc_rs::default_provider().install_default().unwrap());
         let simulator = Simulator::start(Options { seed, ..Default::default() }).await.unwrap();
         let mut dingtalk = Dingtalk { simulator, token: String::new(), http: Client::new() };
-        let key = json!({"appKey": "dingdemo", "appSecret": "demo-secret"});
-        let reply = dingtalk.post("/v1.0/oauth2/accessToken", &key).await;
-        dingtalk.token = reply.json()["accessToken"].as_str().unwrap().to_owned();
+        dingtalk.log_in("dingdemo").await;
         dingtalk.simulator.clear_log();
         dingtalk
+    }
+
+    /// Goes on as another app with the secret of the demo.
+    pub(crate) async fn log_in(&mut self, app_key: &str) {
+        let key = json!({"appKey": app_key, "appSecret": "demo-secret"});
+        let reply = self.post("/v1.0/oauth2/accessToken", &key).await;
+        self.token = reply.json()["accessToken"].as_str().unwrap().to_owned();
     }
 
     /// Calls an operation with its token where it belongs. Params go into the body, or the query of a GET; `{…}` of

@@ -48,6 +48,8 @@ async fn a_template_makes_and_unmakes_a_scenario_group() {
     let dingtalk = Dingtalk::start().await;
     let id = dingtalk.create(&[]).await["openConversationId"].as_str().unwrap().to_owned();
     assert_eq!(brief(&dingtalk, &id).await.0, "400 groupPermissionDenied");
+    let base = dingtalk.call("group.base_info.query", json!({"openConversationId": id})).await.json();
+    assert_eq!((&base["result"]["title"], &base["result"]["memberCount"]), (&json!("Demo"), &json!(1)));
     let (apply, close) = ("template.apply_legacy", "template.close_legacy");
     assert_eq!(template(&dingtalk, apply, &id, "tpl-demo", "manager4220").await, "0");
     assert_eq!(brief(&dingtalk, &id).await.1["templateId"], "tpl-demo");
