@@ -77,7 +77,7 @@ impl Groups {
                 self.call(request, &endpoint).await.map(drop)
             } else {
                 let endpoint = scene::SetAdmins { open_conversation_id, role, user_ids, union_ids };
-                self.call(request, &endpoint).await.map(drop)
+                self.call_scene(request, open_conversation_id, &endpoint).await.map(drop)
             }
         })
         .await

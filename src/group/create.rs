@@ -130,6 +130,9 @@ impl Groups {
             Some(scenario) => self.create_scenario(request, &new, scenario, &first).await?,
         };
         self.directory.learn(&request.app, &group_ref);
+        if let Path::Scenario(open_id) = &path {
+            self.directory.created(&request.app, open_id);
+        }
         // From here on the group is there, and no error may hide it.
         let added = match self.change_members(request, &path, &rest, Way::In).await {
             Ok(verdicts) => verdicts,

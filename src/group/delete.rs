@@ -25,7 +25,10 @@ impl Groups {
         }
         let (groups, own_request, payload) = (self.clone(), request.clone(), (handle.clone(), allow_missing));
         let work = async move {
-            match groups.call(&own_request, &DeleteGroup { open_conversation_id: &open_id }).await {
+            match groups
+                .call_scene(&own_request, &open_id, &DeleteGroup { open_conversation_id: &open_id })
+                .await
+            {
                 Ok(_) => Ok(true),
                 Err(error) if allow_missing && is_missing(&error) => Ok(false),
                 Err(error) => Err(error),

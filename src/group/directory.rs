@@ -1,5 +1,7 @@
 //! Which two ids are one group, and of which kind it is: learned from DingTalk's answers, never from callers.
 
+use std::time::Duration;
+
 use moka::sync::Cache;
 
 use super::{
@@ -14,17 +16,31 @@ use crate::{
 
 /// Groups remembered at most; a forgotten one costs one read.
 const CAPACITY: u64 = 100_000;
+/// How long DingTalk may not yet know of a group that it has created.
+const NEW: Duration = Duration::from_secs(60);
 
 /// The directory of all apps. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Directory {
     by_chat_id: Cache<(String, ChatId), GroupRef>,
     by_open_id: Cache<(String, OpenConversationId), GroupRef>,
+    new: Cache<(String, OpenConversationId), ()>,
 }
 
 impl Directory {
     pub(super) fn new() -> Self {
-        Self { by_chat_id: Cache::new(CAPACITY), by_open_id: Cache::new(CAPACITY) }
+        let new = Cache::builder().max_capacity(CAPACITY).time_to_live(NEW).build();
+        Self { by_chat_id: Cache::new(CAPACITY), by_open_id: Cache::new(CAPACITY), new }
+    }
+
+    /// Remembers for a while that the group was just created.
+    pub(super) fn created(&self, app: &App, id: &OpenConversationId) {
+        self.new.insert((app.alias().to_owned(), id.clone()), ());
+    }
+
+    /// Whether this gateway created the group less than a minute ago.
+    pub(super) fn is_new(&self, app: &App, id: &OpenConversationId) -> bool {
+        self.new.contains_key(&(app.alias().to_owned(), id.clone()))
     }
 
     /// Remembers what DingTalk said, over what was known before.

@@ -36,6 +36,9 @@ pub enum Error {
     /// The job needs the chat id of a group that only its open conversation id is known of.
     #[error("the chat id of this group is not known, and DingTalk cannot be asked for it")]
     ChatIdUnknown,
+    /// DingTalk does not let anybody at the group yet that it has just created.
+    #[error("DingTalk has created the group and is not ready to serve it yet: {0}")]
+    GroupNotReady(Box<Error>),
     /// The group is gone.
     #[error("the group is disbanded")]
     GroupDisbanded,
@@ -74,6 +77,7 @@ impl Error {
             Error::Upstream { spec, error } if is_unknown(spec.repeat, error) => Reason::OutcomeUnknown,
             Error::Upstream { error, .. } => error.reason(),
             Error::ChatIdUnknown => Reason::ChatIdUnknown,
+            Error::GroupNotReady(_) => Reason::GroupNotReady,
             Error::GroupDisbanded => Reason::GroupDisbanded,
             Error::KindUnsupported { .. } => Reason::KindUnsupported,
             Error::JoinLinkNotGranted => Reason::JoinLinkNotGranted,

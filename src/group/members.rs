@@ -227,7 +227,7 @@ impl Groups {
                 max_results: 1000,
                 next_token: next_token.as_deref(),
             };
-            let page = self.call(request, &endpoint).await?;
+            let page = self.call_scene(request, open_id, &endpoint).await?;
             let users = page.user_names.into_iter().map(|(id, name)| (Member::User(id), name));
             let unions = page.union_names.into_iter().map(|(id, name)| (Member::Union(id), name));
             roster.names.extend(users.chain(unions));
@@ -274,11 +274,11 @@ impl Groups {
                 }
                 (Path::Scenario(open_conversation_id), Way::In) => {
                     let endpoint = AddMembers { open_conversation_id, user_ids: users, union_ids: unions };
-                    self.call(request, &endpoint).await.map(drop)
+                    self.call_scene(request, open_conversation_id, &endpoint).await.map(drop)
                 }
                 (Path::Scenario(open_conversation_id), Way::Out) => {
                     let endpoint = RemoveMembers { open_conversation_id, user_ids: users, union_ids: unions };
-                    self.call(request, &endpoint).await.map(drop)
+                    self.call_scene(request, open_conversation_id, &endpoint).await.map(drop)
                 }
             }
         })

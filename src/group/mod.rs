@@ -13,6 +13,7 @@ mod mute;
 mod nickname;
 mod once;
 mod read;
+mod ready;
 mod resolve;
 mod settings;
 mod update;

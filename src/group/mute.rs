@@ -89,7 +89,7 @@ impl Groups {
                 user_id_list: &user_ids,
                 union_ids: &union_ids,
             };
-            self.call(request, &endpoint).await.map(drop)
+            self.call_scene(request, open_conversation_id, &endpoint).await.map(drop)
         })
         .await
     }
@@ -103,7 +103,7 @@ impl Groups {
     ) -> Result<Mute, Error> {
         let (_, open_id) = self.reach_scenario(request, group).await?;
         let endpoint = GetMuteStatus { open_conversation_id: &open_id, user_id: member };
-        let status = self.call(request, &endpoint).await?;
+        let status = self.call_scene(request, &open_id, &endpoint).await?;
         let own = status.user_mute_result;
         let time = |millis: Option<i64>| {
             let millis = millis.and_then(|millis| u64::try_from(millis).ok()).filter(|millis| *millis > 0)?;

@@ -40,7 +40,7 @@ impl Groups {
                 Path::Scenario(open_conversation_id) => {
                     let endpoint =
                         scene::SetMemberNickname { open_conversation_id, user_id: &member, group_nick };
-                    groups.call(request, &endpoint).await.map(drop)
+                    groups.call_scene(request, open_conversation_id, &endpoint).await.map(drop)
                 }
             }
         };

@@ -54,7 +54,8 @@ impl Groups {
         request: &Request,
         open_conversation_id: &OpenConversationId,
     ) -> Result<scene::GroupBrief, Error> {
-        self.call(request, &scene::GetGroupBrief { open_conversation_id }).await
+        let endpoint = scene::GetGroupBrief { open_conversation_id };
+        self.call_scene(request, open_conversation_id, &endpoint).await
     }
 
     pub(super) async fn read_full(
@@ -62,7 +63,8 @@ impl Groups {
         request: &Request,
         open_conversation_id: &OpenConversationId,
     ) -> Result<scene::GroupInfo, Error> {
-        Ok(self.call(request, &scene::GetGroup { open_conversation_id }).await?.result)
+        let endpoint = scene::GetGroup { open_conversation_id };
+        Ok(self.call_scene(request, open_conversation_id, &endpoint).await?.result)
     }
 }
 

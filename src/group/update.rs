@@ -138,7 +138,7 @@ impl Groups {
             owner_union_id,
             management_options: changes.touches_settings().then(|| changes.settings.to_scene_options()),
         };
-        self.call(request, &endpoint).await.map(drop)
+        self.call_scene(request, open_conversation_id, &endpoint).await.map(drop)
     }
 
     async fn write(&self, request: &Request, chatid: &ChatId, changes: &Changes) -> Result<(), Error> {

@@ -150,6 +150,13 @@ pub(super) fn of(subject: &Subject<'_>, error: &group::Error) -> Status {
             draft.note("operation", spec.id);
             upstream(&mut draft, subject, error);
         }
+        group::Error::GroupNotReady(cause) => {
+            if let group::Error::Upstream { spec, error } = &**cause {
+                draft.note("operation", spec.id);
+                upstream(&mut draft, subject, error);
+            }
+            draft.details.set_retry_info(Some(Duration::from_secs(2)));
+        }
         group::Error::RequestIdReused => {
             draft.details.add_bad_request_violation("request_id", &draft.message);
             draft.note("request_id", subject.request_id);
@@ -165,8 +172,11 @@ pub(super) fn of(subject: &Subject<'_>, error: &group::Error) -> Status {
         | group::Error::JoinLinkNotGranted
         | group::Error::OwnerCannotBeRemoved => {}
     }
-    if let Reason::GroupNotFound | Reason::GroupDisbanded | Reason::ChatIdUnknown | Reason::KindUnsupported =
-        draft.reason
+    if let Reason::GroupNotFound
+    | Reason::GroupNotReady
+    | Reason::GroupDisbanded
+    | Reason::ChatIdUnknown
+    | Reason::KindUnsupported = draft.reason
     {
         draft.resource("dinggate.group.v1.Group", subject.group.unwrap_or_default());
     }

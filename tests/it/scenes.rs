@@ -1,5 +1,7 @@
 //! Scenario groups: made from a template, read in two views, changed, filled, brought in line and disbanded.
 
+use std::time::Duration;
+
 use dinggate::pb::group as pb;
 use dinggate_simulator::Fault;
 use prost_types::FieldMask;
@@ -263,4 +265,29 @@ async fn an_unknown_template_is_told_apart() {
         (status.code(), reason(&status).as_str()),
         (Code::FailedPrecondition, "TEMPLATE_NOT_ACCESSIBLE")
     );
+}
+
+#[tokio::test]
+async fn a_group_that_dingtalk_has_just_created_is_waited_for() {
+    let gateway = Gateway::start().await;
+    gateway.simulator.set_create_lag(Duration::from_millis(700));
+    let group = gateway.create(new_scene("Lag", vec![union("union-ext001")])).await;
+    let request = read(&group, pb::GroupView::Full);
+    let full = gateway.groups.clone().get_group(request).await.unwrap().into_inner().group.unwrap();
+    assert_eq!(full.title, "Lag");
+
+    gateway.simulator.set_create_lag(Duration::from_secs(3600));
+    let group = gateway.create(new_scene("Longer", Vec::new())).await;
+    let mut request = tonic::Request::new(read(&group, pb::GroupView::Basic));
+    request.set_timeout(Duration::from_secs(2));
+    let status = gateway.groups.clone().get_group(request).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "GROUP_NOT_READY"));
+    assert!(!metadata(&status, "upstream_code").is_empty());
+
+    let stranger = crate::support::sources(&gateway.simulator.url());
+    let stranger = Gateway::start_before(gateway.simulator.clone(), stranger).await;
+    let before = gateway.simulator.total_requests();
+    let status = stranger.groups.clone().get_group(read(&group, pb::GroupView::Basic)).await.unwrap_err();
+    assert_ne!(reason(&status), "GROUP_NOT_READY", "who did not create it does not wait for it");
+    assert_eq!(gateway.simulator.total_requests() - before, 1);
 }
