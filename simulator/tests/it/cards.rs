@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dinggate_simulator::Seed;
 use serde_json::{Value, json};
 
 use crate::support::Dingtalk;
@@ -108,9 +109,38 @@ async fn a_card_that_breaks_a_rule_is_not_pinned() {
         assert_eq!(pin(&dingtalk, changed(card(&id, "t1"), &change)).await, code, "{change}");
     }
     assert!(dingtalk.group(&id).pinned_cards.is_empty());
-    assert_eq!(unpin(&dingtalk, closing(&id, "")).await, "400 outTrackId.empty");
+    let cases = [
+        (json!({"outTrackId": ""}), "400 outTrackId.empty"),
+        (json!({"outTrackId": "t".repeat(65)}), "400 param.illegal"),
+        (json!({"conversationType": 3}), "400 conversationType.illegal"),
+        (json!({"openConversationId": ""}), "400 openConversationId.empty"),
+        (json!({"groupTemplateId": ""}), "400 coolAppCode.empty"),
+        (json!({"coolAppCode": "COOLAPP-1"}), "400 chat.coolApp.notInstalled"),
+        (json!({"conversationType": 2}), "400 robotCode.empty"),
+        (
+            json!({"conversationType": 2, "robotCode": "robot-none", "userId": "user001"}),
+            "400 robot.not.found",
+        ),
+        (json!({"conversationType": 2, "robotCode": "robot-demo"}), "400 userIdOrUnionId.empty"),
+        (json!({"conversationType": 2, "robotCode": "robot-demo", "userId": "nobody"}), "400 user.not.found"),
+    ];
+    for (change, code) in cases {
+        assert_eq!(unpin(&dingtalk, changed(closing(&id, "t1"), &change)).await, code, "{change}");
+    }
     dingtalk.simulator.disband(&dingtalk.group(&id).chatid);
     assert_eq!(pin(&dingtalk, card(&id, "t1")).await, "400 chat.notExist");
+}
+
+#[tokio::test]
+async fn a_robot_that_is_off_has_no_cards() {
+    let mut seed = Seed::demo();
+    seed.organizations[0].templates[0].robots[0].enabled = false;
+    let dingtalk = Dingtalk::start_with(seed).await;
+    let body = json!({
+        "conversationType": 2, "robotCode": "robot-demo", "userId": "user001", "outTrackId": "t1",
+        "cardTemplateId": "card-1", "cardData": {},
+    });
+    assert_eq!(pin(&dingtalk, body).await, "400 robot.queryFalied");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The legacy twins of the new calls, on the same world.
 
+use dinggate_simulator::Seed;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Dingtalk, crowd, extras, users};
@@ -78,6 +80,20 @@ async fn an_ordinary_group_that_breaks_a_rule_has_codes_of_its_own() {
 
 fn opening() -> Value {
     json!({"title": "Incident", "template_id": "tpl-demo", "owner_user_id": "manager4220"})
+}
+
+#[tokio::test]
+async fn a_group_of_too_many_is_not_created_and_a_form_is_no_json() {
+    let mut seed = Seed::demo();
+    seed.rules.limits.members_per_group = 1;
+    let dingtalk = Dingtalk::start_with(seed).await;
+    let body = json!({"name": "x", "owner": "user001", "useridlist": ["user001", "user002"]});
+    assert_eq!(dingtalk.call("group.create_legacy", body).await.code(), "49005");
+    for path in ["/chat/create", "/chat/update"] {
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let path = format!("{path}?access_token={}", dingtalk.token);
+        assert_eq!(dingtalk.send(Method::POST, &path, &form, "name=x").await.code(), "43009");
+    }
 }
 
 #[tokio::test]

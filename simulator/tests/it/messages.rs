@@ -79,6 +79,7 @@ async fn a_message_that_breaks_a_rule_is_not_sent() {
         (json!({"receiver_user_ids": "user001,nobody"}), "660022"),
         (json!({"receiver_union_ids": "nobody"}), "660022"),
         (json!({"at_users": users(1..=51).join(",")}), "40035"),
+        (json!({"at_user": "user001"}), "40035"),
     ];
     for (change, code) in cases {
         let reply = dingtalk.call("assistant.message.send_legacy", text(&id, &change)).await;
@@ -124,5 +125,31 @@ async fn readers_come_in_pages() {
     ];
     for (change, code) in cases {
         assert_eq!(status(change.clone()).await.code(), code, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_robot_that_spoke_tells_its_readers() {
+    let mut seed = Seed::demo();
+    let corp = &mut seed.organizations[0];
+    let mut other = corp.templates[0].clone();
+    other.template_id = "tpl-other".into();
+    other.robots[0].robot_code = "robot-other".into();
+    let (mut second, mut off) = (other.robots[0].clone(), other.robots[0].clone());
+    second.robot_code = "robot-second".into();
+    (off.robot_code, off.enabled) = ("robot-off".into(), false);
+    corp.templates[0].robots.extend([second, off]);
+    corp.templates.push(other);
+    let dingtalk = Dingtalk::start_with(seed).await;
+    let id = dingtalk.create_scene(&[]).await;
+    let message = send(&dingtalk, &id, json!({})).await;
+    let cases = [
+        ("robot-other", "400 invalidParameter.robotCode.notExsit"),
+        ("robot-off", "400 bot.stopped"),
+        ("robot-second", "400 invalidParameter.robotCode.invalid"),
+    ];
+    for (robot, code) in cases {
+        let body = json!({"openConversationId": id, "robotCode": robot, "processQueryKey": message});
+        assert_eq!(dingtalk.call("assistant.message.read_status", body).await.code(), code, "{robot}");
     }
 }

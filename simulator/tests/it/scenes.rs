@@ -266,6 +266,14 @@ async fn a_group_is_told_from_one_without_template_and_from_none() {
         assert_eq!(dingtalk.call("scene.get_legacy", body).await.code(), full, "{id}");
     }
     let id = dingtalk.create_scene(&[]).await;
-    let cool = json!({"openConversationId": id, "coolAppCode": "COOLAPP-1"});
-    assert_eq!(dingtalk.call("scene.get_brief", cool).await.code(), "400 coolAppUnexist");
+    let cases = [
+        ("scene.get_brief", json!({"coolAppCode": "COOLAPP-1"}), "400 coolAppUnexist"),
+        ("scene.get_brief", json!({"coolAppCode": 1}), "400 paramIllegal"),
+        ("scene.members.list", json!({"maxResults": 1, "coolAppCode": "COOLAPP-1"}), "400 coolAppUnexist"),
+        ("scene.members.list", json!({}), "400 paramBlank"),
+    ];
+    for (operation, mut body, code) in cases {
+        body["openConversationId"] = json!(id);
+        assert_eq!(dingtalk.call(operation, body.clone()).await.code(), code, "{operation} {body}");
+    }
 }

@@ -62,6 +62,7 @@ async fn a_template_makes_and_unmakes_a_scenario_group() {
         (apply, "cidAAAAAAAAAAAAAAAAAAAAAA==", "tpl-demo", "manager4220", "500"),
         (apply, &*id, "tpl-demo", "user001", "500"),
         (close, &*id, "tpl-demo", "manager4220", "500"),
+        (close, "x", "tpl-demo", "manager4220", "660023"),
         (close, &*id, "tpl-none", "manager4220", "665036"),
     ];
     for (operation, id, name, owner, code) in cases {
