@@ -81,36 +81,48 @@ fn serve(world: &mut World, call: &Call, operation: &Operation, params: &[String
     let query = reference::check(&operation.query, Types::FromStrings, call.query.clone());
     let query = query.map_err(|complaint| complain(operation, &complaint))?;
     let result = match (operation.id.as_str(), caller) {
-        ("auth.access_token.get", _) => access_token(world, typed(body)?),
-        ("auth.token.get_by_corp", _) => corp_token(world, &params[0], typed(body)?),
-        ("group.create", Some(caller)) => create_group(world, &caller, typed(body)?),
-        ("group.update", Some(caller)) => update_group(world, &caller, typed(body)?),
+        ("auth.access_token.get", _) => access_token(world, typed(operation, body)?),
+        ("auth.token.get_by_corp", _) => corp_token(world, &params[0], typed(operation, body)?),
+        ("group.create", Some(caller)) => create_group(world, &caller, typed(operation, body)?),
+        ("group.update", Some(caller)) => update_group(world, &caller, typed(operation, body)?),
         ("group.chatid.to_open_conversation_id", Some(caller)) => convert(world, &caller, &params[0]),
-        ("scene.create", Some(caller)) => scenes::create(world, &caller, typed(body)?),
-        ("scene.get_brief", Some(caller)) => scenes::get_brief(world, &caller, typed(body)?),
-        ("scene.get", Some(caller)) => scenes::get(world, &caller, typed(body)?),
-        ("scene.members.add", Some(caller)) => scenes::add_members(world, &caller, typed(body)?),
-        ("scene.members.remove", Some(caller)) => scenes::remove_members(world, &caller, typed(body)?),
-        ("scene.members.list", Some(caller)) => scenes::list_members(world, &caller, typed(body)?),
+        ("scene.create", Some(caller)) => scenes::create(world, &caller, typed(operation, body)?),
+        ("scene.update", Some(caller)) => scenes::update(world, &caller, typed(operation, body)?),
+        ("scene.get_brief", Some(caller)) => scenes::get_brief(world, &caller, typed(operation, body)?),
+        ("scene.get", Some(caller)) => scenes::get(world, &caller, typed(operation, body)?),
+        ("scene.members.add", Some(caller)) => scenes::add_members(world, &caller, typed(operation, body)?),
+        ("scene.members.remove", Some(caller)) => {
+            scenes::remove_members(world, &caller, typed(operation, body)?)
+        }
+        ("scene.members.list", Some(caller)) => scenes::list_members(world, &caller, typed(operation, body)?),
         ("scene.members.list_cursor", Some(caller)) => {
-            scenes::list_members_by_cursor(world, &caller, typed(body)?)
+            scenes::list_members_by_cursor(world, &caller, typed(operation, body)?)
         }
-        ("group.admins.set", Some(caller)) => roles::set_group_admins(world, &caller, typed(body)?),
-        ("scene.admins.set", Some(caller)) => roles::set_scene_admins(world, &caller, typed(body)?),
-        ("scene.member.set_nick", Some(caller)) => roles::set_nickname(world, &caller, typed(body)?),
-        ("scene.members.mute.set", Some(caller)) => roles::set_mute(world, &caller, typed(body)?),
-        ("scene.mute.query", Some(caller)) => roles::get_mute(world, &caller, typed(query)?),
-        ("group.base_info.query", Some(caller)) => scenes::get_base_info(world, &caller, typed(body)?),
-        ("scene.disband", Some(caller)) => scenes::disband(world, &caller, typed(body)?),
-        ("scene.template_robot.get", Some(caller)) => templates::get_robot(world, &caller, typed(query)?),
-        ("template.apply", Some(caller)) => templates::apply(world, &caller, typed(body)?),
-        ("template.close", Some(caller)) => templates::close(world, &caller, typed(body)?),
-        ("topbox.create", Some(caller)) => cards::pin(world, &caller, typed(body)?),
-        ("topbox.close", Some(caller)) => cards::unpin(world, &caller, typed(body)?),
+        ("group.admins.set", Some(caller)) => {
+            roles::set_group_admins(world, &caller, typed(operation, body)?)
+        }
+        ("scene.admins.set", Some(caller)) => {
+            roles::set_scene_admins(world, &caller, typed(operation, body)?)
+        }
+        ("scene.member.set_nick", Some(caller)) => {
+            roles::set_nickname(world, &caller, typed(operation, body)?)
+        }
+        ("scene.members.mute.set", Some(caller)) => roles::set_mute(world, &caller, typed(operation, body)?),
+        ("scene.mute.query", Some(caller)) => roles::get_mute(world, &caller, typed(operation, query)?),
+        ("group.base_info.query", Some(caller)) => {
+            scenes::get_base_info(world, &caller, typed(operation, body)?)
+        }
+        ("scene.disband", Some(caller)) => scenes::disband(world, &caller, typed(operation, body)?),
+        ("scene.template_robot.get", Some(caller)) => {
+            templates::get_robot(world, &caller, typed(operation, query)?)
+        }
+        ("template.apply", Some(caller)) => templates::apply(world, &caller, typed(operation, body)?),
+        ("template.close", Some(caller)) => templates::close(world, &caller, typed(operation, body)?),
+        ("topbox.create", Some(caller)) => cards::pin(world, &caller, typed(operation, body)?),
+        ("topbox.close", Some(caller)) => cards::unpin(world, &caller, typed(operation, body)?),
         ("assistant.message.read_status", Some(caller)) => {
-            messages::read_status(world, &caller, typed(body)?)
+            messages::read_status(world, &caller, typed(operation, body)?)
         }
-        ("scene.update", Some(caller)) => scenes::update(world, &caller, typed(body)?),
         _ => {
             return Err(Failure::new(
                 501,
@@ -154,8 +166,12 @@ fn read_body(call: &Call, operation: &Operation) -> Result<Map<String, Value>, F
     reference::check(&operation.body, Types::Exact, body).map_err(|complaint| complain(operation, &complaint))
 }
 
-fn typed<T: DeserializeOwned>(checked: Map<String, Value>) -> Result<T, Failure> {
-    serde_json::from_value(Value::Object(checked)).map_err(|error| invalid(&error.to_string()))
+/// What the reference does not describe, such as the objects in a map, may still be wrong.
+fn typed<T: DeserializeOwned>(operation: &Operation, checked: Map<String, Value>) -> Result<T, Failure> {
+    let wrong = |error: serde_json::Error| {
+        Failure::new(400, codes::of_wrong(&operation.id, ""), &format!("输入参数错误: {error}"))
+    };
+    serde_json::from_value(Value::Object(checked)).map_err(wrong)
 }
 
 fn complain(operation: &Operation, complaint: &Complaint) -> Failure {

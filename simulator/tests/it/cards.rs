@@ -102,6 +102,7 @@ async fn a_card_that_breaks_a_rule_is_not_pinned() {
         (json!({"receiverUserIdList": many}), "400 param.illegal"),
         (json!({"receiverUserIdList": ["nobody"]}), "400 receiver.id.parseFailed"),
         (json!({"userIdPrivateDataMap": {"nobody": {}}}), "400 user.not.found"),
+        (json!({"userIdPrivateDataMap": {"user001": {"cardParamMap": 7}}}), "400 param.illegal"),
         (json!({"cardData": {"cardParamMap": {"title": 7}}}), "400 param.illegal"),
         (json!({"cardData": {"cardParamMap": {"title": "敏感词"}}}), "400 card.content.checkFailed"),
     ];
