@@ -199,3 +199,20 @@ async fn a_mute_that_breaks_a_rule_mutes_nobody() {
         assert_eq!(dingtalk.call("scene.mute.query", query).await.code(), code);
     }
 }
+
+#[tokio::test]
+async fn people_from_outside_are_admins_and_mute_too() {
+    let dingtalk = Dingtalk::start().await;
+    let id = dingtalk.create_scene(&[]).await;
+    let add = json!({"open_conversation_id": id, "union_ids": ["union-ext001", "union-ext002"]});
+    assert_eq!(dingtalk.call("scene.members.add", add).await.status, 200);
+    let grant = json!({"role": 2, "unionIds": ["union-ext001"]});
+    assert_eq!(call(&dingtalk, "scene.admins.set", &id, &grant).await, DONE);
+    assert_eq!(dingtalk.group(&id).external_admins, ["union-ext001"]);
+    let mute =
+        |person: &str| json!({"userIdList": [], "unionIds": [person], "muteStatus": 1, "muteDuration": 1000});
+    let set = "scene.members.mute.set";
+    assert_eq!(call(&dingtalk, set, &id, &mute("union-ext001")).await, "400 cannot.ban.owner");
+    assert_eq!(call(&dingtalk, set, &id, &mute("union-ext002")).await, "");
+    assert_eq!(dingtalk.group(&id).mutes[0].member, "union-ext002");
+}
