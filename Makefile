@@ -40,6 +40,10 @@ lint: fmt-check ## rustfmt and clippy, with and without the sandbox; a warning i
 doc: rust-tools ## build the Rust documentation; a warning is an error
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --locked
 
+.PHONY: docs
+docs: rust-tools ## write the pages in docs/ from the protos and the operations (`make test` compares them)
+	cargo test --locked --test docs -- --ignored --exact write_the_pages
+
 .PHONY: deny
 deny: rust-tools ## check licences, banned and duplicate crates, and where crates come from
 	scripts/install_cargo_deny.sh

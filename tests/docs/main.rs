@@ -1,0 +1,40 @@
+//! The pages in `docs/` say what the protos and the table of operations say. `make docs` writes them again.
+
+#![allow(unreachable_pub, missing_docs, reason = "nobody imports a test")]
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
+mod calls;
+mod comments;
+mod operations;
+mod reference;
+
+use std::{fs, path::PathBuf};
+
+use dinggate::pb;
+use prost_reflect::DescriptorPool;
+
+fn pages() -> [(PathBuf, String); 2] {
+    let pool = DescriptorPool::decode(pb::DESCRIPTORS).expect("the descriptors of the contract");
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs");
+    [
+        (folder.join("reference.md"), reference::page(&pool)),
+        (folder.join("operations.md"), operations::page(&pool)),
+    ]
+}
+
+#[test]
+fn the_pages_are_up_to_date() {
+    for (file, page) in pages() {
+        let committed = fs::read_to_string(&file).unwrap_or_default();
+        assert!(committed == page, "{} is not what the code says: run `make docs`", file.display());
+    }
+}
+
+#[test]
+#[ignore = "writes docs/: `make docs` runs it"]
+fn write_the_pages() {
+    for (file, page) in pages() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, page).unwrap();
+    }
+}
