@@ -9,8 +9,13 @@ use prost_reflect::{
 
 use crate::comments;
 
-const HEAD: &str = "# Reference\n\n<!-- Made from proto/ by `make docs`. Do not edit. -->\n\nEvery service, message and enum, \
-in the words of the protos. Which operations of DingTalk an RPC\nmakes: [operations.md](operations.md).\n";
+const HEAD: &str = "# Reference
+
+<!-- Made from proto/ by `make docs`. Do not edit. -->
+
+Every service, message and enum, in the words of the protos. Which operations of DingTalk an RPC makes:
+[operations.md](operations.md).
+";
 
 pub fn page(pool: &DescriptorPool) -> String {
     let mut files: Vec<_> =
