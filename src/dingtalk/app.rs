@@ -34,6 +34,8 @@ pub struct AppConfig {
     pub oapi_url: Option<Url>,
     /// Where tokens come from.
     pub token_endpoint: TokenEndpoint,
+    /// Which operations serve where there are two.
+    pub generation: Generation,
 }
 
 /// DingTalk's sites.
@@ -74,6 +76,7 @@ struct Inner {
     api: Url,
     oapi: Url,
     token_endpoint: TokenEndpoint,
+    generation: Generation,
     token_key: Arc<TokenKey>,
 }
 
@@ -113,6 +116,7 @@ impl App {
             api,
             oapi: host(&config.oapi_url, "oapi"),
             token_endpoint: config.token_endpoint,
+            generation: config.generation,
             token_key: Arc::new(token_key),
         }))
     }
@@ -120,6 +124,11 @@ impl App {
     /// The name callers use.
     pub fn alias(&self) -> &str {
         &self.0.alias
+    }
+
+    /// Which operations serve where there are two.
+    pub fn generation(&self) -> Generation {
+        self.0.generation
     }
 
     /// AppKey.

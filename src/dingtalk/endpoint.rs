@@ -8,8 +8,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// DingTalk's two REST generations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Generation {
+    #[default]
     /// `api.*`: JSON, the token in a header, errors as HTTP status with `code`.
     New,
     /// `oapi.*`: the token in the query, always HTTP 200, errors as `errcode`.

@@ -6,10 +6,11 @@ use super::{
     directory::Path,
     error::{Error, Fault},
     model::{GroupRef, Member, Outcome, PlannedCall, split},
+    twins,
 };
 use crate::{
     dingtalk::{Endpoint, Spec},
-    operation::{group, id::OpenConversationId, role::Role, scene},
+    operation::{group::SetAdmins, role::Role, scene},
 };
 
 impl Groups {
@@ -47,24 +48,23 @@ impl Groups {
         if !faults.is_empty() {
             return Err(Error::Invalid(faults));
         }
-        let spec = if ordinary { group::SetAdmins::SPEC } else { scene::SetAdmins::SPEC };
+        let newer = if ordinary { SetAdmins::SPEC } else { scene::SetAdmins::SPEC };
+        let spec = twins::of(&request.app, newer);
         if request.validate_only {
             return Ok(Outcome::Planned(PlannedCall::chunked(spec, members.len())));
         }
-        let (groups, own_request, payload) =
-            (self.clone(), request.clone(), (handle.clone(), members.clone()));
-        let work = async move {
-            let open_id = groups.open_id(&own_request, &handle).await?;
-            groups.set_roles(&own_request, spec, &open_id, &members, role).await
-        };
+        let (groups, own_request) = (self.clone(), request.clone());
+        let payload = (handle.clone(), members.clone());
+        let work = async move { groups.set_roles(&own_request, &handle, &path, spec, &members, role).await };
         self.changed.run(request, job, &payload, spec, work).await.map(Outcome::Done)
     }
 
     async fn set_roles(
         &self,
         request: &Request,
+        handle: &GroupRef,
+        path: &Path,
         spec: &'static Spec,
-        open_conversation_id: &OpenConversationId,
         members: &[Member],
         role: Role,
     ) -> Result<Verdicts, Error> {
@@ -72,25 +72,15 @@ impl Groups {
         in_chunks(members, size, request.context.deadline, |chunk| async move {
             let (user_ids, union_ids) = split(chunk);
             let (user_ids, union_ids) = (&user_ids[..], &union_ids[..]);
-            if spec.id == group::SetAdmins::SPEC.id {
-                let endpoint = group::SetAdmins { open_conversation_id, role, user_ids };
-                self.call(request, &endpoint).await.map(drop)
-            } else {
-                let endpoint = scene::SetAdmins { open_conversation_id, role, user_ids, union_ids };
-                self.call_scene(request, open_conversation_id, &endpoint).await.map(drop)
+            match path {
+                Path::Ordinary(chat_id) => self.send_admins(request, handle, chat_id, role, user_ids).await,
+                Path::Scenario(open_conversation_id) => {
+                    let endpoint = scene::SetAdmins { open_conversation_id, role, user_ids, union_ids };
+                    self.call_scene(request, open_conversation_id, &endpoint).await.map(drop)
+                }
             }
         })
         .await
-    }
-
-    /// The newer id of a group; asked for once where only the older one is known.
-    pub(super) async fn open_id(
-        &self,
-        request: &Request,
-        handle: &GroupRef,
-    ) -> Result<OpenConversationId, Error> {
-        let resolved = self.resolve(request, handle).await?;
-        resolved.open_conversation_id.ok_or(Error::ChatIdUnknown)
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     members::Way,
     model::{Group, GroupRef, Kind, Member, Outcome, PlannedCall, State, split},
     settings::{Setting, Settings},
+    twins,
 };
 use crate::{
     dingtalk::{Endpoint, Spec},
@@ -108,19 +109,23 @@ impl NewGroup {
 impl Groups {
     /// Creates a group: one call with as many people as it takes, and further calls for the others.
     pub async fn create(&self, request: &Request, new: NewGroup) -> Result<Outcome<Created>, Error> {
-        let faults = new.faults();
+        let mut faults = new.faults();
+        if new.scenario.is_some() {
+            faults.extend(twins::unnamed(&request.app, "members", &new.members));
+            faults.extend(twins::untold(&request.app, "settings", &new.settings));
+        }
         if !faults.is_empty() {
             return Err(Error::Invalid(faults));
         }
+        let (create, add) = (twins::of(&request.app, new.spec()), twins::of(&request.app, new.add_spec()));
         if request.validate_only {
             let (_, rest) = new.first_and_rest();
-            let calls =
-                [vec![PlannedCall::once(new.spec())], PlannedCall::chunked(new.add_spec(), rest.len())];
+            let calls = [vec![PlannedCall::once(create)], PlannedCall::chunked(add, rest.len())];
             return Ok(Outcome::Planned(calls.concat()));
         }
         let (groups, own_request, payload) = (self.clone(), request.clone(), new.clone());
         let work = async move { groups.create_with_everybody(&own_request, new).await };
-        self.created.run(request, "create", &payload, payload.spec(), work).await.map(Outcome::Done)
+        self.created.run(request, "create", &payload, create, work).await.map(Outcome::Done)
     }
 
     async fn create_with_everybody(&self, request: &Request, new: NewGroup) -> Result<Created, Error> {
@@ -175,7 +180,7 @@ impl Groups {
             conversation_tag: if new.kind == Kind::Standard { TAG_STANDARD } else { TAG_INTERNAL },
             management_options: (new.settings != Settings::default()).then(|| new.settings.to_options()),
         };
-        let reply = self.call(request, &endpoint).await?;
+        let reply = self.send_create(request, endpoint).await?;
         let path = Path::Ordinary(reply.chatid.clone());
         let group_ref = GroupRef {
             open_conversation_id: Some(reply.open_conversation_id),
@@ -208,7 +213,7 @@ impl Groups {
             management_options: (new.settings != Settings::default())
                 .then(|| new.settings.to_scene_options()),
         };
-        let reply = self.call(request, &endpoint).await?;
+        let reply = self.send_scene_create(request, endpoint).await?;
         let path = Path::Scenario(reply.open_conversation_id.clone());
         let group_ref = GroupRef {
             open_conversation_id: Some(reply.open_conversation_id),

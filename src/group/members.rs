@@ -9,9 +9,10 @@ use super::{
     error::Error,
     model::{GroupRef, Member, Outcome, PlannedCall, State, split},
     read::state,
+    twins,
 };
 use crate::{
-    dingtalk::{Endpoint, Spec},
+    dingtalk::{App, Endpoint, Spec},
     operation::{
         group::{GetGroup, UpdateGroup},
         id::OpenConversationId,
@@ -100,10 +101,11 @@ impl Groups {
         members: Vec<Member>,
     ) -> Result<Outcome<Verdicts>, Error> {
         let (handle, path) = self.reach(request, group, "group").await?;
+        path.names(&request.app, &members)?;
         if request.validate_only {
-            return Ok(Outcome::Planned(path.calls(Way::In, members.len())));
+            return Ok(Outcome::Planned(path.calls(&request.app, Way::In, members.len())));
         }
-        let (spec, payload) = (path.spec(Way::In), (handle, members.clone()));
+        let (spec, payload) = (path.spec(&request.app, Way::In), (handle, members.clone()));
         let (groups, own_request) = (self.clone(), request.clone());
         let work = async move { groups.change_members(&own_request, &path, &members, Way::In).await };
         self.changed.run(request, "add", &payload, spec, work).await.map(Outcome::Done)
@@ -118,11 +120,14 @@ impl Groups {
         members: Vec<Member>,
     ) -> Result<Outcome<Verdicts>, Error> {
         let (handle, path) = self.reach(request, group, "group").await?;
+        path.names(&request.app, &members)?;
         if request.validate_only {
             let reads = path.owner_reads().into_iter().map(PlannedCall::once);
-            return Ok(Outcome::Planned(reads.chain(path.calls(Way::Out, members.len())).collect()));
+            return Ok(Outcome::Planned(
+                reads.chain(path.calls(&request.app, Way::Out, members.len())).collect(),
+            ));
         }
-        let (spec, payload) = (path.spec(Way::Out), (handle, members.clone()));
+        let (spec, payload) = (path.spec(&request.app, Way::Out), (handle, members.clone()));
         let (groups, own_request) = (self.clone(), request.clone());
         let work = async move { groups.remove_present(&own_request, &path, members).await };
         self.changed.run(request, "remove", &payload, spec, work).await.map(Outcome::Done)
@@ -161,7 +166,8 @@ impl Groups {
         wanted: Wanted,
     ) -> Result<Synced, Error> {
         let (handle, path) = self.reach(request, group, "group").await?;
-        let (spec, payload) = (path.spec(Way::In), (handle, wanted.clone()));
+        path.names(&request.app, &wanted.members)?;
+        let (spec, payload) = (path.spec(&request.app, Way::In), (handle, wanted.clone()));
         let (groups, own_request) = (self.clone(), request.clone());
         let work = async move { groups.sync(&own_request, &path, &wanted).await };
         if request.validate_only {
@@ -185,7 +191,10 @@ impl Groups {
         if request.validate_only {
             let reads = if plan.to_remove.is_empty() { path.reads() } else { path.owner_reads() };
             let reads = reads.into_iter().map(PlannedCall::once);
-            let writes = [path.calls(Way::In, plan.to_add.len()), path.calls(Way::Out, plan.to_remove.len())];
+            let writes = [
+                path.calls(&request.app, Way::In, plan.to_add.len()),
+                path.calls(&request.app, Way::Out, plan.to_remove.len()),
+            ];
             let planned = reads.chain(writes.concat()).collect();
             return Ok(Synced { plan, verdicts: Vec::new(), planned });
         }
@@ -257,7 +266,7 @@ impl Groups {
         members: &[Member],
         way: Way,
     ) -> Result<Verdicts, Error> {
-        let size = path.spec(way).max_members.unwrap_or(usize::MAX);
+        let size = path.spec(&request.app, way).max_members.unwrap_or(usize::MAX);
         in_chunks(members, size, request.context.deadline, |chunk| async move {
             let (user_ids, union_ids) = split(chunk);
             let (users, unions) = (&user_ids[..], &union_ids[..]);
@@ -265,20 +274,20 @@ impl Groups {
                 (Path::Ordinary(chat_id), Way::In) => {
                     let nothing = UpdateGroup::of(chat_id);
                     let endpoint = UpdateGroup { add_user_ids: users, add_union_ids: unions, ..nothing };
-                    self.call(request, &endpoint).await.map(drop)
+                    self.send_update(request, endpoint).await
                 }
                 (Path::Ordinary(chat_id), Way::Out) => {
                     let nothing = UpdateGroup::of(chat_id);
                     let endpoint = UpdateGroup { del_user_ids: users, del_union_ids: unions, ..nothing };
-                    self.call(request, &endpoint).await.map(drop)
+                    self.send_update(request, endpoint).await
                 }
                 (Path::Scenario(open_conversation_id), Way::In) => {
                     let endpoint = AddMembers { open_conversation_id, user_ids: users, union_ids: unions };
-                    self.call_scene(request, open_conversation_id, &endpoint).await.map(drop)
+                    self.send_scene_add(request, endpoint).await
                 }
                 (Path::Scenario(open_conversation_id), Way::Out) => {
                     let endpoint = RemoveMembers { open_conversation_id, user_ids: users, union_ids: unions };
-                    self.call_scene(request, open_conversation_id, &endpoint).await.map(drop)
+                    self.send_scene_remove(request, endpoint).await
                 }
             }
         })
@@ -287,18 +296,28 @@ impl Groups {
 }
 
 impl Path {
+    /// Whether these people can be named to the operations that serve this app.
+    fn names(&self, app: &App, members: &[Member]) -> Result<(), Error> {
+        let faults = match self {
+            Path::Ordinary(_) => Vec::new(),
+            Path::Scenario(_) => twins::unnamed(app, "members", members),
+        };
+        if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
+    }
+
     /// The operation that changes members.
-    pub(super) fn spec(&self, way: Way) -> &'static Spec {
-        match (self, way) {
+    pub(super) fn spec(&self, app: &App, way: Way) -> &'static Spec {
+        let newer = match (self, way) {
             (Path::Ordinary(_), _) => UpdateGroup::SPEC,
             (Path::Scenario(_), Way::In) => AddMembers::SPEC,
             (Path::Scenario(_), Way::Out) => RemoveMembers::SPEC,
-        }
+        };
+        twins::of(app, newer)
     }
 
     /// The calls that change this many members.
-    pub(super) fn calls(&self, way: Way, members: usize) -> Vec<PlannedCall> {
-        PlannedCall::chunked(self.spec(way), members)
+    pub(super) fn calls(&self, app: &App, way: Way, members: usize) -> Vec<PlannedCall> {
+        PlannedCall::chunked(self.spec(app, way), members)
     }
 
     /// What tells who is in the group.

@@ -16,6 +16,7 @@ mod read;
 mod ready;
 mod resolve;
 mod settings;
+mod twins;
 mod update;
 
 pub use bulk::{Verdict, Verdicts, is_complete};

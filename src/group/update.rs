@@ -7,9 +7,10 @@ use super::{
     model::{Group, GroupRef, Kind, Member, Outcome, PlannedCall, State},
     read::state,
     settings::{Choice, Setting, Settings},
+    twins,
 };
 use crate::{
-    dingtalk::{Endpoint, Spec},
+    dingtalk::{App, Endpoint, Spec},
     operation::{
         group::{GetGroup, SetPrivateChat, UpdateGroup},
         id::{ChatId, MediaId, OpenConversationId},
@@ -75,17 +76,18 @@ impl Changes {
         self.touches_settings() && self.private_chat().is_none() && !self.settings.has_all_ordinary()
     }
 
-    fn planned(&self, path: &Path) -> Vec<PlannedCall> {
+    fn planned(&self, app: &App, path: &Path) -> Vec<PlannedCall> {
         let read = (self.needs_read() && matches!(path, Path::Ordinary(_))).then_some(GetGroup::SPEC);
-        read.into_iter().chain([self.write_spec(path)]).map(PlannedCall::once).collect()
+        read.into_iter().chain([self.write_spec(app, path)]).map(PlannedCall::once).collect()
     }
 
-    fn write_spec(&self, path: &Path) -> &'static Spec {
-        match path {
+    fn write_spec(&self, app: &App, path: &Path) -> &'static Spec {
+        let newer = match path {
             Path::Ordinary(_) if self.private_chat().is_some() => SetPrivateChat::SPEC,
             Path::Ordinary(_) => UpdateGroup::SPEC,
             Path::Scenario(_) => scene::UpdateGroup::SPEC,
-        }
+        };
+        twins::of(app, newer)
     }
 }
 
@@ -100,15 +102,21 @@ impl Groups {
     ) -> Result<Outcome<Group>, Error> {
         let (handle, path) = self.reach(request, group, "group.ref").await?;
         let by_path = if matches!(path, Path::Ordinary(_)) { Kind::Internal } else { Kind::Scenario };
-        let faults = changes.faults(handle.kind.unwrap_or(by_path));
+        let mut faults = changes.faults(handle.kind.unwrap_or(by_path));
+        if by_path == Kind::Scenario {
+            let owner = changes.owner.as_slice();
+            let unnamed = twins::unnamed(&request.app, "group.owner", owner).into_iter();
+            faults.extend(unnamed.map(|fault| Fault::new("group.owner", fault.description)));
+            faults.extend(twins::untold(&request.app, "group.settings", &changes.settings));
+        }
         if !faults.is_empty() {
             return Err(Error::Invalid(faults));
         }
         if request.validate_only {
-            return Ok(Outcome::Planned(changes.planned(&path)));
+            return Ok(Outcome::Planned(changes.planned(&request.app, &path)));
         }
         let (groups, own_request) = (self.clone(), request.clone());
-        let (spec, payload) = (changes.write_spec(&path), (handle.clone(), changes.clone()));
+        let (spec, payload) = (changes.write_spec(&request.app, &path), (handle.clone(), changes.clone()));
         let work = async move {
             match &path {
                 Path::Ordinary(chat_id) => groups.write(&own_request, chat_id, &changes).await?,
@@ -138,7 +146,7 @@ impl Groups {
             owner_union_id,
             management_options: changes.touches_settings().then(|| changes.settings.to_scene_options()),
         };
-        self.call_scene(request, open_conversation_id, &endpoint).await.map(drop)
+        self.send_scene_update(request, endpoint).await
     }
 
     async fn write(&self, request: &Request, chatid: &ChatId, changes: &Changes) -> Result<(), Error> {
@@ -164,7 +172,7 @@ impl Groups {
             management_options: changes.touches_settings().then(|| settings.to_options()),
             ..UpdateGroup::of(chatid)
         };
-        self.call(request, &endpoint).await.map(drop)
+        self.send_update(request, endpoint).await
     }
 }
 

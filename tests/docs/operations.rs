@@ -9,10 +9,7 @@ use dinggate::{
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 use prost_types::method_options::IdempotencyLevel;
 
-use crate::{
-    calls::{CALLS, NOT_REACHABLE_YET},
-    comments,
-};
+use crate::{calls::CALLS, comments};
 
 const HEAD: &str = "# Operations
 
@@ -44,12 +41,8 @@ pub fn page(pool: &DescriptorPool) -> String {
     }
     let tokens = operation::ALL.iter().filter(|spec| spec.auth == Auth::None).copied();
     write_operations("Tokens", "An app uses one of these, as its `token_endpoint` says.", tokens, &mut page);
-    let reached: BTreeSet<_> = CALLS
-        .iter()
-        .filter(|(rpc, _)| !later.contains(*rpc))
-        .flat_map(|(_, made)| *made)
-        .filter(|id| !NOT_REACHABLE_YET.contains(id))
-        .collect();
+    let reached: BTreeSet<_> =
+        CALLS.iter().filter(|(rpc, _)| !later.contains(*rpc)).flat_map(|(_, made)| *made).collect();
     let rest =
         operation::ALL.iter().filter(|spec| spec.auth != Auth::None && !reached.contains(&spec.id)).copied();
     write_operations(
@@ -70,8 +63,7 @@ fn write_rpc(method: &MethodDescriptor, later: &BTreeSet<String>, page: &mut Str
     let mut about = format!("`{}`{served} | {cost} | {}", method.name(), idempotence(method, &comment));
     for id in *made {
         let spec = operation::ALL.iter().find(|spec| spec.id == *id).expect("a test of its own says so");
-        let not_yet = if NOT_REACHABLE_YET.contains(id) { ", not yet" } else { "" };
-        writeln!(page, "| {about} | {} |", row(spec, not_yet)).unwrap();
+        writeln!(page, "| {about} | {} |", row(spec)).unwrap();
         about = " |  | ".to_owned();
     }
     if made.is_empty() {
@@ -88,14 +80,14 @@ fn idempotence(method: &MethodDescriptor, comment: &str) -> String {
 }
 
 fn write_operations(title: &str, text: &str, specs: impl Iterator<Item = &'static Spec>, page: &mut String) {
-    let rows: Vec<_> = specs.map(|spec| format!("| {} |\n", row(spec, ""))).collect();
+    let rows: Vec<_> = specs.map(|spec| format!("| {} |\n", row(spec))).collect();
     if !rows.is_empty() {
         write!(page, "\n## {title}\n\n{text}\n\n| {COLUMNS}\n| --- | --- | --- | --- | --- |\n").unwrap();
         page.push_str(&rows.concat());
     }
 }
 
-fn row(spec: &Spec, note: &str) -> String {
+fn row(spec: &Spec) -> String {
     let repeat = match spec.repeat {
         Repeat::Read => "read",
         Repeat::Set => "set",
@@ -104,7 +96,7 @@ fn row(spec: &Spec, note: &str) -> String {
     };
     let permission = spec.permission.map_or("–".to_owned(), |point| format!("`{point}`"));
     let (id, generation) = (spec.id, spec.generation.as_str());
-    format!("`{id}`{note} | {generation} | `{} {}` | {permission} | {repeat}", spec.method, spec.path)
+    format!("`{id}` | {generation} | `{} {}` | {permission} | {repeat}", spec.method, spec.path)
 }
 
 /// The RPCs that answer NOT_IMPLEMENTED, as `Service/Method`: where the code says so.

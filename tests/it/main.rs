@@ -11,6 +11,7 @@ mod contract;
 mod faults;
 mod groups;
 mod health;
+mod legacy;
 mod members;
 mod operations;
 mod roles;

@@ -76,7 +76,7 @@ fn a_bad_value_of_an_app_is_reported_likewise() {
         ("token_endpoint = 'corp_token'", "corp_id: is missing: token_endpoint = \"corp_token\" needs it"),
         (
             "limits = { a = 1 }",
-            "limits: unknown key `limits`, expected one of `alias`, `app_key`, `app_secret`, `app_secret_file`, `corp_id`, `region`, `api_url`, `oapi_url`, `token_endpoint`",
+            "limits: unknown key `limits`, expected one of `alias`, `app_key`, `app_secret`, `app_secret_file`, `corp_id`, `region`, `api_url`, `oapi_url`, `token_endpoint`, `generation`",
         ),
     ] {
         let text = FILE.replace("app_key = \"dingkey\"\n", "") + setting + "\n";
