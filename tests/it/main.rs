@@ -8,6 +8,7 @@ mod support;
 mod annotations;
 mod cli;
 mod contract;
+mod errors;
 mod faults;
 mod groups;
 mod health;
