@@ -32,7 +32,7 @@ use crate::{
             template_service_server::TemplateServiceServer,
         },
     },
-    service::{Apps, GroupApi, Later, Limits, MemberApi, Stack},
+    service::{Apps, AssistantApi, GroupApi, Later, Limits, MemberApi, PinnedCardApi, Stack, TemplateApi},
 };
 
 /// Probes are answered within a moment; a peer that never ends its request is not waited for.
@@ -242,14 +242,23 @@ fn routes(config: &ServerConfig, apps: Apps, groups: Groups) -> anyhow::Result<R
     let group = GroupServiceServer::new(GroupApi::new(apps.clone(), groups.clone()))
         .max_decoding_message_size(size)
         .accept_compressed(CompressionEncoding::Gzip);
-    let member = MemberServiceServer::new(MemberApi::new(apps, groups))
+    let member = MemberServiceServer::new(MemberApi::new(apps.clone(), groups.clone()))
+        .max_decoding_message_size(size)
+        .accept_compressed(CompressionEncoding::Gzip);
+    let template = TemplateServiceServer::new(TemplateApi::new(apps.clone(), groups.clone()))
+        .max_decoding_message_size(size)
+        .accept_compressed(CompressionEncoding::Gzip);
+    let pinned_card = PinnedCardServiceServer::new(PinnedCardApi::new(apps.clone(), groups.clone()))
+        .max_decoding_message_size(size)
+        .accept_compressed(CompressionEncoding::Gzip);
+    let assistant = AssistantServiceServer::new(AssistantApi::new(apps, groups))
         .max_decoding_message_size(size)
         .accept_compressed(CompressionEncoding::Gzip);
     let mut routes = Routes::new(group)
         .add_service(member)
-        .add_service(TemplateServiceServer::new(Later))
-        .add_service(PinnedCardServiceServer::new(Later))
-        .add_service(AssistantServiceServer::new(Later))
+        .add_service(template)
+        .add_service(pinned_card)
+        .add_service(assistant)
         .add_service(GroupEventServiceServer::new(Later))
         .add_service(TokenServiceServer::new(Later))
         .add_service(QuotaServiceServer::new(Later))
@@ -273,9 +282,9 @@ const HEALTH_NAMES: [&str; 10] = [
     "",
     GroupServiceServer::<GroupApi>::NAME,
     MemberServiceServer::<MemberApi>::NAME,
-    TemplateServiceServer::<Later>::NAME,
-    PinnedCardServiceServer::<Later>::NAME,
-    AssistantServiceServer::<Later>::NAME,
+    TemplateServiceServer::<TemplateApi>::NAME,
+    PinnedCardServiceServer::<PinnedCardApi>::NAME,
+    AssistantServiceServer::<AssistantApi>::NAME,
     GroupEventServiceServer::<Later>::NAME,
     TokenServiceServer::<Later>::NAME,
     QuotaServiceServer::<Later>::NAME,

@@ -59,6 +59,18 @@ impl Directory {
         }
     }
 
+    /// The kind of a group may have changed: it is learned anew.
+    pub(super) fn forget_kind(&self, app: &App, id: &OpenConversationId) {
+        let by_id = GroupRef { open_conversation_id: Some(id.clone()), ..GroupRef::default() };
+        let Some(known) = self.of_open_id(app, &by_id) else { return };
+        let app = app.alias().to_owned();
+        let unsure = GroupRef { kind: None, ..known };
+        if let Some(chat_id) = &unsure.chat_id {
+            self.by_chat_id.insert((app.clone(), chat_id.clone()), unsure.clone());
+        }
+        self.by_open_id.insert((app, id.clone()), unsure);
+    }
+
     /// The fullest handle known. A handle that contradicts itself is refused; `field` is where it stands.
     pub(super) fn complete(&self, app: &App, given: &GroupRef, field: &str) -> Result<GroupRef, Error> {
         let by_chat_id = self.of_chat_id(app, given).unwrap_or_default();
@@ -144,5 +156,20 @@ impl Groups {
         }
         let path = handle.path()?;
         Ok((handle, path))
+    }
+
+    /// The newer id of a group, for operations that know groups of every kind by it. Costs a call where the group
+    /// is named by its chat id for the first time.
+    pub(super) async fn reach_open_id(
+        &self,
+        request: &Request,
+        group: &GroupRef,
+    ) -> Result<OpenConversationId, Error> {
+        let known = self.directory.complete(&request.app, group, "group")?;
+        let handle = match known.open_conversation_id {
+            Some(_) => known,
+            None => self.resolve(request, &known).await?,
+        };
+        Ok(handle.open_conversation_id.expect("a resolved handle has it"))
     }
 }

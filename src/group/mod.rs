@@ -1,7 +1,9 @@
 //! What callers mean: one file per job, in the gateway's own words, over several upstream operations.
 
 mod admins;
+mod assistant;
 mod bulk;
+mod cards;
 mod create;
 mod delete;
 mod directory;
@@ -16,10 +18,13 @@ mod read;
 mod ready;
 mod resolve;
 mod settings;
+mod templates;
 mod twins;
 mod update;
 
+pub use assistant::{Button, Content, Layout, MessageState, NewMessage, People, Readers};
 pub use bulk::{Verdict, Verdicts, is_complete};
+pub use cards::{NewCard, Origin, Params};
 pub use create::{Created, NewGroup, Scenario};
 pub use error::{Error, Fault};
 pub use members::{Roster, SyncPlan, Synced, Wanted};
@@ -41,7 +46,9 @@ pub struct Groups {
     created: Once<Created>,
     changed: Once<Verdicts>,
     deleted: Once<bool>,
+    done: Once<()>,
     renamed: Once<()>,
+    sent: Once<String>,
     synced: Once<Synced>,
     updated: Once<Group>,
 }
@@ -68,7 +75,9 @@ impl Groups {
             created: Once::new(),
             changed: Once::new(),
             deleted: Once::new(),
+            done: Once::new(),
             renamed: Once::new(),
+            sent: Once::new(),
             synced: Once::new(),
             updated: Once::new(),
         }

@@ -1,12 +1,12 @@
 //! Between the messages of the contract and the gateway's own words. Decoding cannot fail: what is not acceptable
 //! has been reported by `check.rs` before its result is used.
 
-use std::time::SystemTime;
+use std::{collections::HashMap, time::SystemTime};
 
 use prost_types::Timestamp;
 
 use crate::{
-    group::{Choice, Group, GroupRef, Kind, Member, PlannedCall, Setting, Settings, State, SyncPlan},
+    group::{Choice, Group, GroupRef, Kind, Member, Params, PlannedCall, Setting, Settings, State, SyncPlan},
     operation::id::{ChatId, MediaId, OpenConversationId, UnionId, UserId},
     pb::group as pb,
 };
@@ -190,6 +190,17 @@ pub(super) fn planned(calls: Vec<PlannedCall>) -> Vec<pb::PlannedCall> {
         .into_iter()
         .map(|call| pb::PlannedCall { operation: call.operation.to_owned(), count: count(call.count) })
         .collect()
+}
+
+pub(super) fn params(message: &HashMap<String, String>) -> Params {
+    message.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// None for what is no time: the contract's times lie between the years 1 and 9999, DingTalk's begin in 1970.
+pub(super) fn time(message: &Timestamp) -> Option<SystemTime> {
+    const END: i64 = 253_402_300_800;
+    let valid = (0..END).contains(&message.seconds) && (0..1_000_000_000).contains(&message.nanos);
+    SystemTime::try_from(*message).ok().filter(|_| valid)
 }
 
 pub(super) fn now() -> Timestamp {

@@ -225,7 +225,7 @@ fn changes(group: &pb::Group, request: &pb::UpdateGroupRequest, faults: &mut Vio
 }
 
 /// The id of a person, of either type.
-fn person(member: &Option<pb::MemberRef>) -> Option<&str> {
+pub(super) fn person(member: &Option<pb::MemberRef>) -> Option<&str> {
     match member.as_ref()?.id.as_ref()? {
         pb::member_ref::Id::UserId(id) | pb::member_ref::Id::UnionId(id) => Some(id),
     }

@@ -11,73 +11,12 @@ use crate::pb::{
         self, admin_service_server::AdminService, quota_service_server::QuotaService,
         token_service_server::TokenService,
     },
-    group::{
-        self, assistant_service_server::AssistantService, group_event_service_server::GroupEventService,
-        pinned_card_service_server::PinnedCardService, template_service_server::TemplateService,
-    },
+    group::{self, group_event_service_server::GroupEventService},
 };
 
 /// Stands where a service will.
 #[derive(Debug, Clone, Copy)]
 pub struct Later;
-
-#[async_trait]
-impl TemplateService for Later {
-    async fn enable_template(
-        &self,
-        _: Request<group::EnableTemplateRequest>,
-    ) -> Result<Response<group::EnableTemplateResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.TemplateService/EnableTemplate"))
-    }
-
-    async fn disable_template(
-        &self,
-        _: Request<group::DisableTemplateRequest>,
-    ) -> Result<Response<group::DisableTemplateResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.TemplateService/DisableTemplate"))
-    }
-
-    async fn get_template_robot(
-        &self,
-        _: Request<group::GetTemplateRobotRequest>,
-    ) -> Result<Response<group::GetTemplateRobotResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.TemplateService/GetTemplateRobot"))
-    }
-}
-
-#[async_trait]
-impl PinnedCardService for Later {
-    async fn pin_card(
-        &self,
-        _: Request<group::PinCardRequest>,
-    ) -> Result<Response<group::PinCardResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.PinnedCardService/PinCard"))
-    }
-
-    async fn unpin_card(
-        &self,
-        _: Request<group::UnpinCardRequest>,
-    ) -> Result<Response<group::UnpinCardResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.PinnedCardService/UnpinCard"))
-    }
-}
-
-#[async_trait]
-impl AssistantService for Later {
-    async fn send_assistant_message(
-        &self,
-        _: Request<group::SendAssistantMessageRequest>,
-    ) -> Result<Response<group::SendAssistantMessageResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.AssistantService/SendAssistantMessage"))
-    }
-
-    async fn list_message_readers(
-        &self,
-        _: Request<group::ListMessageReadersRequest>,
-    ) -> Result<Response<group::ListMessageReadersResponse>, Status> {
-        Err(not_implemented("dinggate.group.v1.AssistantService/ListMessageReaders"))
-    }
-}
 
 #[async_trait]
 impl GroupEventService for Later {

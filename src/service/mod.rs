@@ -1,6 +1,8 @@
 //! The gRPC surface: decode, check, call one function of `group/`, encode.
 
 mod access;
+mod assistant;
+mod cards;
 mod check;
 mod convert;
 mod groups;
@@ -9,9 +11,13 @@ mod layers;
 mod members;
 mod rpc;
 mod status;
+mod templates;
 
+pub use assistant::AssistantApi;
+pub use cards::PinnedCardApi;
 pub use groups::GroupApi;
 pub use later::Later;
 pub use layers::{Limits, Stack};
 pub use members::MemberApi;
 pub use rpc::Apps;
+pub use templates::TemplateApi;

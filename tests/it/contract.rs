@@ -39,7 +39,7 @@ pub const SERVICES: [&str; 9] = [
 ];
 
 /// What this version serves of them.
-pub const SERVED: [&str; 17] = [
+pub const SERVED: [&str; 24] = [
     "/dinggate.group.v1.MemberService/SetMemberNickname",
     "/dinggate.group.v1.MemberService/GrantAdmins",
     "/dinggate.group.v1.MemberService/RevokeAdmins",
@@ -57,6 +57,13 @@ pub const SERVED: [&str; 17] = [
     "/dinggate.group.v1.GroupService/GetJoinLink",
     "/dinggate.group.v1.GroupService/ResolveGroup",
     "/dinggate.group.v1.GroupService/UpdateGroup",
+    "/dinggate.group.v1.TemplateService/EnableTemplate",
+    "/dinggate.group.v1.TemplateService/DisableTemplate",
+    "/dinggate.group.v1.TemplateService/GetTemplateRobot",
+    "/dinggate.group.v1.PinnedCardService/PinCard",
+    "/dinggate.group.v1.PinnedCardService/UnpinCard",
+    "/dinggate.group.v1.AssistantService/SendAssistantMessage",
+    "/dinggate.group.v1.AssistantService/ListMessageReaders",
 ];
 
 const CREATE: &str = SERVED[0];

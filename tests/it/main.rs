@@ -6,6 +6,8 @@
 mod support;
 
 mod annotations;
+mod assistant;
+mod cards;
 mod cli;
 mod contract;
 mod errors;
@@ -17,6 +19,7 @@ mod members;
 mod operations;
 mod roles;
 mod scenes;
+mod templates;
 mod tls;
 mod tokens;
 mod trace;

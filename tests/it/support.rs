@@ -101,6 +101,13 @@ impl Gateway {
         self.create(new_group("A group")).await
     }
 
+    /// A group made from `tpl-demo`, with its whole handle: `manager4220` owns it.
+    pub async fn scene(&self) -> Option<pb::GroupRef> {
+        let scenario = pb::ScenarioGroup { template_id: "tpl-demo".to_owned(), ..Default::default() };
+        let kind = Some(pb::create_group_request::Kind::Scenario(scenario));
+        self.create(pb::CreateGroupRequest { kind, ..new_group("A scene") }).await.r#ref
+    }
+
     pub async fn create(&self, request: pb::CreateGroupRequest) -> pb::Group {
         let reply = self.groups.clone().create_group(request).await.expect("created").into_inner();
         reply.group.expect("a group")

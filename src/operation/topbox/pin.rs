@@ -78,7 +78,7 @@ pub struct CardSettings {
 }
 
 /// A client that can show a card.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Platform {
     Ios,
