@@ -14,6 +14,7 @@ mod errors;
 mod faults;
 mod groups;
 mod health;
+mod incident;
 mod legacy;
 mod members;
 mod operations;

@@ -157,6 +157,11 @@ pub fn fields(status: &Status) -> Vec<String> {
 
 /// A gateway in front of an organisation with a thousand people more.
 pub async fn crowded() -> Gateway {
+    crowded_with("new").await
+}
+
+/// The same for an app of the other generation.
+pub async fn crowded_with(generation: &str) -> Gateway {
     let mut seed: Value = serde_json::to_value(Seed::demo()).unwrap();
     let users = seed["organizations"][0]["users"].as_array_mut().unwrap();
     let pattern = users[0].clone();
@@ -168,7 +173,7 @@ pub async fn crowded() -> Gateway {
     }
     let seed = Seed::from_json(&seed.to_string()).unwrap();
     let simulator = Simulator::start(Options { seed, ..Options::default() }).await.unwrap();
-    let sources = sources(&simulator.url());
+    let sources = sources(&simulator.url()).with("apps.demo.generation", generation);
     Gateway::start_before(simulator, sources).await
 }
 
