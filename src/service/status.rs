@@ -10,7 +10,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use crate::{
-    dingtalk::{self, Applied, Reason},
+    dingtalk::{self, Applied, Reason, Repeat, Spec},
     group,
 };
 
@@ -147,13 +147,11 @@ pub(super) fn of(subject: &Subject<'_>, error: &group::Error) -> Status {
             draft.message = summary(faults);
         }
         group::Error::Upstream { spec, error } => {
-            draft.note("operation", spec.id);
-            upstream(&mut draft, subject, error);
+            upstream(&mut draft, subject, spec, error);
         }
         group::Error::GroupNotReady(cause) => {
             if let group::Error::Upstream { spec, error } = &**cause {
-                draft.note("operation", spec.id);
-                upstream(&mut draft, subject, error);
+                upstream(&mut draft, subject, spec, error);
             }
             draft.details.set_retry_info(Some(Duration::from_secs(2)));
         }
@@ -183,7 +181,8 @@ pub(super) fn of(subject: &Subject<'_>, error: &group::Error) -> Status {
     draft.finish()
 }
 
-fn upstream(draft: &mut Draft, subject: &Subject<'_>, error: &dingtalk::Error) {
+fn upstream(draft: &mut Draft, subject: &Subject<'_>, spec: &Spec, error: &dingtalk::Error) {
+    draft.note("operation", spec.id);
     draft.message = upstream_message(draft.reason, error);
     if let Some(api) = error.api() {
         let sub_code = api.sub_code.as_ref().map(|sub| format!("/{sub}")).unwrap_or_default();
@@ -200,8 +199,8 @@ fn upstream(draft: &mut Draft, subject: &Subject<'_>, error: &dingtalk::Error) {
     }
     let message = draft.message.clone();
     match draft.reason {
-        // What was being created has no handle to be asked for.
-        Reason::OutcomeUnknown if subject.group.is_some() => draft.note("check", "GetGroup"),
+        // Reading the group shows whether something was set on it, not whether something was made or sent.
+        Reason::OutcomeUnknown if spec.repeat == Repeat::Set => draft.note("check", "GetGroup"),
         Reason::UpstreamBusy | Reason::UpstreamGarbled if error.applied() == Applied::Maybe => {
             draft.note("applied", "maybe");
         }
@@ -370,12 +369,18 @@ mod tests {
             let status = of(&DEMO, &upstream_error(row, CreateGroup::SPEC));
             assert_eq!(status.code(), Code::Unknown, "{}", row.code);
             let info = status.get_details_error_info().expect("every error has ErrorInfo");
-            assert_eq!(
-                (info.reason.as_str(), info.metadata["check"].as_str()),
-                ("OUTCOME_UNKNOWN", "GetGroup")
-            );
+            assert_eq!(info.reason, "OUTCOME_UNKNOWN");
+            assert!(!info.metadata.contains_key("check"), "no RPC tells whether a second group was made");
             assert!(status.get_details_retry_info().is_none(), "nobody should repeat it by rote");
         }
+    }
+
+    #[test]
+    fn a_setting_whose_outcome_is_unknown_can_be_looked_up() {
+        let error = dingtalk::Error::DeadlineExceeded { applied: Applied::Maybe };
+        let status = of(&DEMO, &group::Error::Upstream { spec: UpdateGroup::SPEC, error });
+        let info = status.get_details_error_info().expect("every error has ErrorInfo");
+        assert_eq!((info.reason.as_str(), info.metadata["check"].as_str()), ("OUTCOME_UNKNOWN", "GetGroup"));
     }
 
     #[test]
