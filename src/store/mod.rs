@@ -1,0 +1,205 @@
+//! What replicas of the gateway share: one small trait for each need, `memory` for one replica and `redis` for many
+//! side by side, one suite of contract tests for both.
+//!
+//! No trait here knows what it keeps: operations and apps are names, outcomes and notices are bytes.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+/// The store cannot be reached, or it did not answer in time.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the shared store is unavailable: {0}")]
+pub struct Unavailable(pub String);
+
+/// A rate: at most this many calls in any window of this length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Calls in one window; at least 1.
+    pub calls: u32,
+    /// The window.
+    pub per: Duration,
+}
+
+/// What limits a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// The calls of one app to one operation in a second.
+    Operation,
+    /// The calls of everybody to one operation, as DingTalk sees it.
+    Platform,
+    /// The calls of one app in a month.
+    Month,
+    /// The calls from one egress address, of all apps.
+    Egress,
+}
+
+/// A wish to call one operation for one app.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Alias of the app.
+    pub app: Arc<str>,
+    /// Id of the operation.
+    pub operation: &'static str,
+    /// What the app may spend on the operation.
+    pub rate: Rate,
+    /// What the app may spend on everything in a month; none where it is not limited.
+    pub month: Option<u64>,
+    /// What all apps together may spend from one egress address.
+    pub egress: Rate,
+    /// How many calls wait for this operation here, the shares of their callers counted.
+    pub waiting: u32,
+    /// A place further ahead than this is not taken.
+    pub horizon: Duration,
+}
+
+/// A place in the second of an operation: taken when it is reserved, free again one window after its call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot(pub u64);
+
+/// The answer to an [`Ask`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reserved {
+    /// The call may go out in `wait` from now.
+    Place {
+        /// The place that is taken.
+        slot: Slot,
+        /// Zero: at once.
+        wait: Duration,
+        /// What wait there is comes from this.
+        limit: Limit,
+        /// How many wait for this operation at all replicas, this ask included.
+        waiting: u32,
+    },
+    /// Nothing is free within the horizon and nothing was taken.
+    Later {
+        /// When to ask again.
+        wait: Duration,
+        /// Why.
+        limit: Limit,
+    },
+}
+
+/// What an app has used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Calls of the app in this month.
+    pub month_calls: u64,
+    /// How long the rest of the month is closed because DingTalk said so; zero if it is not.
+    pub month_paused: Duration,
+    /// Places of the operation that are taken now.
+    pub taken: u32,
+    /// How long the operation is paused for the app; zero if it is not.
+    pub paused: Duration,
+    /// How long the egress address is barred; zero if it is not.
+    pub egress_paused: Duration,
+}
+
+/// What calls to DingTalk may spend.
+///
+/// A place is held from `wait` on for one window and a little slack, or for longer by [`Budgets::extend`]; so at most
+/// `rate.calls` of the calls that DingTalk counts fall into any window, whatever the network does to their order.
+/// Nobody who had to wait starts a burst: places that had to be waited for lie at least `per / calls` apart. From rest,
+/// half of the places of a window may be taken at once.
+#[async_trait]
+pub trait Budgets: Debug + Send + Sync {
+    /// Takes the earliest place, in one step for all limits.
+    async fn reserve(&self, ask: &Ask) -> Result<Reserved, Unavailable>;
+
+    /// The call of this place may have been counted as late as `late` after the place began.
+    async fn extend(&self, ask: &Ask, slot: Slot, late: Duration) -> Result<(), Unavailable>;
+
+    /// Nothing was sent: the place is free, and the month has its call back.
+    async fn give_back(&self, ask: &Ask, slot: Slot) -> Result<(), Unavailable>;
+
+    /// DingTalk refused the call and does not count it: the month has it back.
+    async fn uncount(&self, ask: &Ask) -> Result<(), Unavailable>;
+
+    /// Nothing that is limited by `limit` goes out for this long. A longer pause stays.
+    async fn pause(&self, ask: &Ask, limit: Limit, pause: Duration) -> Result<(), Unavailable>;
+
+    /// What has been used; takes nothing.
+    async fn usage(&self, app: &str, operation: &str) -> Result<Usage, Unavailable>;
+}
+
+/// The holder of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner(pub u128);
+
+/// The answer to a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// Nobody has done it: do it, renew the claim while at it, and tell how it ended.
+    Mine(Owner),
+    /// Somebody is at it.
+    Busy,
+    /// The key belongs to a request with another fingerprint.
+    Reused,
+    /// Somebody was at it, sent something that acts again when repeated, and was never heard of again.
+    InDoubt,
+    /// It was done, and this came of it.
+    Done(Bytes),
+}
+
+/// What became of requests that are done once.
+///
+/// A claim lasts as long as its lease. One that ran out before [`Outcomes::sent`] is free again; one that ran out
+/// after it is [`Claim::InDoubt`] for as long as outcomes are kept.
+#[async_trait]
+pub trait Outcomes: Debug + Send + Sync {
+    /// Claims the key, or tells why not.
+    async fn claim(&self, key: &str, fingerprint: &[u8; 32], lease: Duration) -> Result<Claim, Unavailable>;
+
+    /// Holds the claim for another lease; false if it is not the owner's any more.
+    async fn renew(&self, key: &str, owner: Owner, lease: Duration) -> Result<bool, Unavailable>;
+
+    /// Marks that something is about to be sent that acts again when repeated; false if the claim is not the owner's
+    /// any more, and then nothing may be sent.
+    async fn sent(&self, key: &str, owner: Owner) -> Result<bool, Unavailable>;
+
+    /// Keeps the outcome.
+    async fn finish(&self, key: &str, owner: Owner, outcome: Bytes, keep: Duration) -> Result<(), Unavailable>;
+
+    /// Frees the key: nothing happened that a repeat would do twice.
+    async fn forget(&self, key: &str, owner: Owner) -> Result<(), Unavailable>;
+}
+
+/// What a subscriber hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Somebody published this.
+    Said(Bytes),
+    /// Something may have been missed.
+    Gap,
+}
+
+/// Short messages to all other replicas, at most once.
+#[async_trait]
+pub trait Notices: Debug + Send + Sync {
+    /// Tells the other replicas; the publisher does not hear itself.
+    async fn publish(&self, notice: Bytes) -> Result<(), Unavailable>;
+
+    /// Hears what others publish from now on. A subscriber that falls behind hears a gap.
+    fn subscribe(&self) -> mpsc::Receiver<Notice>;
+}
+
+/// Facts that are dear to find out again: the ids of a group, tokens that must not be fetched twice.
+#[async_trait]
+pub trait Facts: Debug + Send + Sync {
+    /// The fact, if somebody remembered it.
+    async fn recall(&self, key: &str) -> Result<Option<Bytes>, Unavailable>;
+
+    /// Remembers a fact, for ever if `keep` is none.
+    async fn remember(&self, key: &str, fact: Bytes, keep: Option<Duration>) -> Result<(), Unavailable>;
+}
+
+/// How the store does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It is there.
+    Up,
+    /// It is not; what works on without it does.
+    Degraded,
+}
