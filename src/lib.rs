@@ -12,4 +12,5 @@ pub mod operation;
 pub mod pb;
 pub mod server;
 pub mod service;
+pub mod store;
 pub mod telemetry;

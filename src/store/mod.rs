@@ -160,7 +160,13 @@ pub trait Outcomes: Debug + Send + Sync {
     async fn sent(&self, key: &str, owner: Owner) -> Result<bool, Unavailable>;
 
     /// Keeps the outcome.
-    async fn finish(&self, key: &str, owner: Owner, outcome: Bytes, keep: Duration) -> Result<(), Unavailable>;
+    async fn finish(
+        &self,
+        key: &str,
+        owner: Owner,
+        outcome: Bytes,
+        keep: Duration,
+    ) -> Result<(), Unavailable>;
 
     /// Frees the key: nothing happened that a repeat would do twice.
     async fn forget(&self, key: &str, owner: Owner) -> Result<(), Unavailable>;
