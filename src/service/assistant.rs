@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     convert,
-    rpc::{Apps, Common, Rpc, id_of},
+    rpc::{Apps, Rpc},
 };
 use crate::{
     group::{Button, Content, Groups, Layout, MessageState, NewMessage, Outcome, People},
@@ -133,32 +133,5 @@ fn layout(layout: pb::ButtonLayout) -> Option<Layout> {
         pb::ButtonLayout::Unspecified => None,
         pb::ButtonLayout::Vertical => Some(Layout::Vertical),
         pb::ButtonLayout::Horizontal => Some(Layout::Horizontal),
-    }
-}
-
-impl Common for pb::SendAssistantMessageRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
-    }
-    fn people(&self) -> &'static str {
-        if self.audience.is_some() { "audience" } else { "mentions" }
-    }
-}
-
-impl Common for pb::ListMessageReadersRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
     }
 }

@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     convert,
-    rpc::{Apps, Common, Rpc, id_of},
+    rpc::{Apps, Rpc},
 };
 use crate::{
     group::{Fault, Groups, NewCard, Origin, Outcome},
@@ -105,38 +105,5 @@ fn platform(platform: pb::Platform) -> Option<Platform> {
         pb::Platform::Android => Some(Platform::Android),
         pb::Platform::Mac => Some(Platform::Mac),
         pb::Platform::Windows => Some(Platform::Win),
-    }
-}
-
-impl Common for pb::PinCardRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
-    }
-    fn people(&self) -> &'static str {
-        if self.audience.is_empty() { "member_params" } else { "audience" }
-    }
-}
-
-impl Common for pb::UnpinCardRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
     }
 }

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::{
     check::Violations,
     convert,
-    rpc::{Apps, Common, Rpc, id_of},
+    rpc::{Apps, Rpc},
 };
 use crate::{
     group::{
@@ -222,101 +222,4 @@ fn changes(group: &pb::Group, request: &pb::UpdateGroupRequest, faults: &mut Vio
         }
     }
     changes
-}
-
-/// The id of a person, of either type.
-pub(super) fn person(member: &Option<pb::MemberRef>) -> Option<&str> {
-    match member.as_ref()?.id.as_ref()? {
-        pb::member_ref::Id::UserId(id) | pb::member_ref::Id::UnionId(id) => Some(id),
-    }
-}
-
-impl Common for pb::CreateGroupRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
-    }
-    fn owner(&self) -> Option<&str> {
-        person(&self.owner)
-    }
-    fn people(&self) -> &'static str {
-        if self.members.is_empty() { "owner" } else { "members" }
-    }
-}
-
-impl Common for pb::UpdateGroupRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group.as_ref()?.r#ref)
-    }
-    fn owner(&self) -> Option<&str> {
-        person(&self.group.as_ref()?.owner)
-    }
-    fn people(&self) -> &'static str {
-        "group.owner"
-    }
-}
-
-impl Common for pb::GetGroupRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-}
-
-impl Common for pb::ResolveGroupRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-}
-
-impl Common for pb::GetJoinLinkRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-    fn people(&self) -> &'static str {
-        "inviter"
-    }
-}
-
-impl Common for pb::BatchGetGroupsRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-}
-
-impl Common for pb::DeleteGroupRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
 }

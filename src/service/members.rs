@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     convert,
-    rpc::{Apps, Common, Rpc, id_of},
+    rpc::{Apps, Bulk, Rpc},
 };
 use crate::{
     group::{Fault, GroupRef, Groups, Member, Outcome, Roster, Wanted, is_complete},
@@ -73,16 +73,8 @@ impl MemberService for MemberApi {
         let request = rpc.admit()?;
         let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
         let outcome = self.groups.add_members(&request, &group, members).await;
-        Ok(Response::new(match outcome.map_err(|error| rpc.failed(error))? {
-            Outcome::Done(verdicts) => pb::AddMembersResponse {
-                complete: is_complete(&verdicts),
-                member_results: rpc.results(verdicts),
-                planned_calls: Vec::new(),
-            },
-            Outcome::Planned(calls) => {
-                pb::AddMembersResponse { planned_calls: convert::planned(calls), ..Default::default() }
-            }
-        }))
+        let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
+        Ok(Response::new(pb::AddMembersResponse { complete, member_results, planned_calls }))
     }
 
     async fn remove_members(
@@ -93,16 +85,8 @@ impl MemberService for MemberApi {
         let request = rpc.admit()?;
         let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
         let outcome = self.groups.remove_members(&request, &group, members).await;
-        Ok(Response::new(match outcome.map_err(|error| rpc.failed(error))? {
-            Outcome::Done(verdicts) => pb::RemoveMembersResponse {
-                complete: is_complete(&verdicts),
-                member_results: rpc.results(verdicts),
-                planned_calls: Vec::new(),
-            },
-            Outcome::Planned(calls) => {
-                pb::RemoveMembersResponse { planned_calls: convert::planned(calls), ..Default::default() }
-            }
-        }))
+        let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
+        Ok(Response::new(pb::RemoveMembersResponse { complete, member_results, planned_calls }))
     }
 
     async fn sync_members(
@@ -146,16 +130,8 @@ impl MemberService for MemberApi {
         let request = rpc.admit()?;
         let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
         let outcome = self.groups.grant_admins(&request, &group, members).await;
-        Ok(Response::new(match outcome.map_err(|error| rpc.failed(error))? {
-            Outcome::Done(verdicts) => pb::GrantAdminsResponse {
-                complete: is_complete(&verdicts),
-                member_results: rpc.results(verdicts),
-                planned_calls: Vec::new(),
-            },
-            Outcome::Planned(calls) => {
-                pb::GrantAdminsResponse { planned_calls: convert::planned(calls), ..Default::default() }
-            }
-        }))
+        let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
+        Ok(Response::new(pb::GrantAdminsResponse { complete, member_results, planned_calls }))
     }
 
     async fn revoke_admins(
@@ -166,16 +142,8 @@ impl MemberService for MemberApi {
         let request = rpc.admit()?;
         let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
         let outcome = self.groups.revoke_admins(&request, &group, members).await;
-        Ok(Response::new(match outcome.map_err(|error| rpc.failed(error))? {
-            Outcome::Done(verdicts) => pb::RevokeAdminsResponse {
-                complete: is_complete(&verdicts),
-                member_results: rpc.results(verdicts),
-                planned_calls: Vec::new(),
-            },
-            Outcome::Planned(calls) => {
-                pb::RevokeAdminsResponse { planned_calls: convert::planned(calls), ..Default::default() }
-            }
-        }))
+        let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
+        Ok(Response::new(pb::RevokeAdminsResponse { complete, member_results, planned_calls }))
     }
 
     async fn mute_members(
@@ -188,16 +156,8 @@ impl MemberService for MemberApi {
         // Not negative: that is a rule of the field.
         let duration = rpc.message.duration.and_then(|duration| duration.try_into().ok()).unwrap_or_default();
         let outcome = self.groups.mute(&request, &group, members, duration).await;
-        Ok(Response::new(match outcome.map_err(|error| rpc.failed(error))? {
-            Outcome::Done(verdicts) => pb::MuteMembersResponse {
-                complete: is_complete(&verdicts),
-                member_results: rpc.results(verdicts),
-                planned_calls: Vec::new(),
-            },
-            Outcome::Planned(calls) => {
-                pb::MuteMembersResponse { planned_calls: convert::planned(calls), ..Default::default() }
-            }
-        }))
+        let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
+        Ok(Response::new(pb::MuteMembersResponse { complete, member_results, planned_calls }))
     }
 
     async fn unmute_members(
@@ -208,16 +168,8 @@ impl MemberService for MemberApi {
         let request = rpc.admit()?;
         let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
         let outcome = self.groups.unmute(&request, &group, members).await;
-        Ok(Response::new(match outcome.map_err(|error| rpc.failed(error))? {
-            Outcome::Done(verdicts) => pb::UnmuteMembersResponse {
-                complete: is_complete(&verdicts),
-                member_results: rpc.results(verdicts),
-                planned_calls: Vec::new(),
-            },
-            Outcome::Planned(calls) => {
-                pb::UnmuteMembersResponse { planned_calls: convert::planned(calls), ..Default::default() }
-            }
-        }))
+        let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
+        Ok(Response::new(pb::UnmuteMembersResponse { complete, member_results, planned_calls }))
     }
 
     async fn get_mute_status(
@@ -276,169 +228,4 @@ fn offset(token: &str) -> Option<usize> {
     }
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok()?;
     Some(usize::from_be_bytes(bytes.try_into().ok()?))
-}
-
-impl Common for pb::ListMembersRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-}
-
-impl Common for pb::AddMembersRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
-    }
-    fn people(&self) -> &'static str {
-        "members"
-    }
-}
-
-impl Common for pb::RemoveMembersRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
-    }
-    fn people(&self) -> &'static str {
-        "members"
-    }
-}
-
-impl Common for pb::SyncMembersRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
-    }
-    fn people(&self) -> &'static str {
-        "members"
-    }
-}
-
-impl Common for pb::GrantAdminsRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-    fn people(&self) -> &'static str {
-        "members"
-    }
-}
-
-impl Common for pb::RevokeAdminsRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-    fn people(&self) -> &'static str {
-        "members"
-    }
-}
-
-impl Common for pb::MuteMembersRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-    fn people(&self) -> &'static str {
-        "members"
-    }
-}
-
-impl Common for pb::UnmuteMembersRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-    fn people(&self) -> &'static str {
-        "members"
-    }
-}
-
-impl Common for pb::SetMemberNicknameRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-    fn people(&self) -> &'static str {
-        "member"
-    }
-}
-
-impl Common for pb::GetMuteStatusRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-    fn people(&self) -> &'static str {
-        "member"
-    }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     dingtalk::{App, Context},
-    group::{self, Verdict, Verdicts},
+    group::{self, Outcome, Verdict, Verdicts, is_complete},
     pb::group as pb,
 };
 
@@ -62,7 +62,7 @@ pub(super) struct Rpc<M> {
     alias: String,
 }
 
-/// The fields that all requests have.
+/// The fields that all requests have. Implemented by code that build.rs generates from the protos.
 pub(super) trait Common {
     /// `app`.
     fn app(&self) -> &str;
@@ -86,6 +86,14 @@ pub(super) trait Common {
     fn people(&self) -> &'static str {
         ""
     }
+}
+
+/// The answer of an RPC that does something to many members, whatever its message is called.
+#[derive(Debug, Default)]
+pub(super) struct Bulk {
+    pub(super) complete: bool,
+    pub(super) member_results: Vec<pb::MemberResult>,
+    pub(super) planned_calls: Vec<pb::PlannedCall>,
 }
 
 impl<M: Check + Common> Rpc<M> {
@@ -134,6 +142,18 @@ impl<M: Check + Common> Rpc<M> {
         status::in_body(&status::of(&self.subject(), error))
     }
 
+    /// What a job on many members answers.
+    pub(super) fn bulk(&self, outcome: Result<Outcome<Verdicts>, group::Error>) -> Result<Bulk, Status> {
+        Ok(match outcome.map_err(|error| self.failed(error))? {
+            Outcome::Done(verdicts) => Bulk {
+                complete: is_complete(&verdicts),
+                member_results: self.results(verdicts),
+                planned_calls: Vec::new(),
+            },
+            Outcome::Planned(calls) => Bulk { planned_calls: convert::planned(calls), ..Default::default() },
+        })
+    }
+
     /// What became of each member.
     pub(super) fn results(&self, verdicts: Verdicts) -> Vec<pb::MemberResult> {
         let result = |(member, verdict)| {
@@ -162,7 +182,56 @@ impl<M: Check + Common> Rpc<M> {
 }
 
 /// An id of the group for error messages, the newer one if there are two.
-pub(super) fn id_of(group: &Option<pb::GroupRef>) -> Option<&str> {
+fn id_of(group: &Option<pb::GroupRef>) -> Option<&str> {
     let group = group.as_ref()?;
     [group.open_conversation_id.as_str(), group.chat_id.as_str()].into_iter().find(|id| !id.is_empty())
+}
+
+/// The id of a person, of either type.
+fn person(member: &Option<pb::MemberRef>) -> Option<&str> {
+    match member.as_ref()?.id.as_ref()? {
+        pb::member_ref::Id::UserId(id) | pb::member_ref::Id::UnionId(id) => Some(id),
+    }
+}
+
+/// `impl Common` for every request that names an app.
+#[rustfmt::skip]
+mod generated {
+    use super::{Common, id_of, person};
+    include!(concat!(env!("OUT_DIR"), "/common.rs"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member() -> pb::MemberRef {
+        pb::MemberRef { id: Some(pb::member_ref::Id::UserId("manager01".to_owned())) }
+    }
+
+    #[test]
+    fn a_person_that_dingtalk_does_not_know_is_looked_for_where_the_request_names_people() {
+        let create = pb::CreateGroupRequest { owner: Some(member()), ..Default::default() };
+        assert_eq!((create.people(), create.owner()), ("owner", Some("manager01")));
+        let create = pb::CreateGroupRequest { members: vec![member()], ..create };
+        assert_eq!(create.people(), "members");
+
+        let group = pb::Group { owner: Some(member()), ..Default::default() };
+        let update = pb::UpdateGroupRequest { group: Some(group), ..Default::default() };
+        assert_eq!((update.people(), update.owner()), ("group.owner", Some("manager01")));
+
+        let params = pb::MemberParams { member: Some(member()), ..Default::default() };
+        let pin = pb::PinCardRequest { member_params: vec![params], ..Default::default() };
+        assert_eq!(pin.people(), "member_params");
+        let pin = pb::PinCardRequest { audience: vec![member()], ..pin };
+        assert_eq!(pin.people(), "audience");
+
+        let send =
+            pb::SendAssistantMessageRequest { mentions: Some(Default::default()), ..Default::default() };
+        assert_eq!(send.people(), "mentions");
+        let send = pb::SendAssistantMessageRequest { audience: Some(Default::default()), ..send };
+        assert_eq!(send.people(), "audience");
+
+        assert_eq!(pb::GetGroupRequest::default().people(), "");
+    }
 }

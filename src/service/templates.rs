@@ -4,8 +4,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     convert,
-    groups::person,
-    rpc::{Apps, Common, Rpc, id_of},
+    rpc::{Apps, Rpc},
 };
 use crate::{
     group::{Groups, Outcome},
@@ -80,55 +79,4 @@ impl TemplateService for TemplateApi {
 /// Absent: to be read from the group.
 fn owner(named: &Option<pb::MemberRef>) -> Option<UserId> {
     named.is_some().then(|| convert::user_id(named))
-}
-
-impl Common for pb::EnableTemplateRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
-    }
-    fn owner(&self) -> Option<&str> {
-        person(&self.owner)
-    }
-    fn people(&self) -> &'static str {
-        "owner"
-    }
-}
-
-impl Common for pb::DisableTemplateRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-    fn validate_only(&self) -> bool {
-        self.validate_only
-    }
-    fn owner(&self) -> Option<&str> {
-        person(&self.owner)
-    }
-    fn people(&self) -> &'static str {
-        "owner"
-    }
-}
-
-impl Common for pb::GetTemplateRobotRequest {
-    fn app(&self) -> &str {
-        &self.app
-    }
-    fn group(&self) -> Option<&str> {
-        id_of(&self.group)
-    }
 }

@@ -1,0 +1,108 @@
+//! `impl Common` for every request that names an app: the fields that all requests have, and what an error says the
+//! request was about.
+
+use std::fmt::Write as _;
+
+use prost_reflect::{DescriptorPool, FieldDescriptor, MessageDescriptor};
+
+use crate::{
+    Result,
+    names::{is_ours, rust_name, rust_type},
+};
+
+const GROUP: &str = "dinggate.group.v1.Group";
+const GROUP_REF: &str = "dinggate.group.v1.GroupRef";
+const MEMBER_REF: &str = "dinggate.group.v1.MemberRef";
+
+pub(crate) fn generate(pool: &DescriptorPool) -> Result<String> {
+    let mut code = String::new();
+    for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+        let request = method.input();
+        if is_ours(&request) && request.get_field_by_name("app").is_some() {
+            writeln!(code, "impl Common for {} {{\n{}}}", rust_type(&request), getters(&request))?;
+        }
+    }
+    Ok(code)
+}
+
+/// What differs from the defaults of the trait.
+fn getters(request: &MessageDescriptor) -> String {
+    let mut code = "fn app(&self) -> &str { &self.app }\n".to_owned();
+    if request.get_field_by_name("request_id").is_some() {
+        code.push_str("fn request_id(&self) -> &str { &self.request_id }\n");
+    }
+    if request.get_field_by_name("validate_only").is_some() {
+        code.push_str("fn validate_only(&self) -> bool { self.validate_only }\n");
+    }
+    match request.get_field_by_name("group").as_ref().and_then(message_name).as_deref() {
+        Some(GROUP_REF) => code.push_str("fn group(&self) -> Option<&str> { id_of(&self.group) }\n"),
+        Some(GROUP) => {
+            code.push_str("fn group(&self) -> Option<&str> { id_of(&self.group.as_ref()?.r#ref) }\n");
+        }
+        _ => {}
+    }
+    if let Some(owner) = owner(request) {
+        code.push_str(&format!("fn owner(&self) -> Option<&str> {{ person(&{owner}) }}\n"));
+    }
+    if let Some(people) = people(request) {
+        code.push_str(&format!("fn people(&self) -> &'static str {{ {people} }}\n"));
+    }
+    code
+}
+
+/// The place of the owner that a request names: its own field, or one of the group in it.
+fn owner(request: &MessageDescriptor) -> Option<&'static str> {
+    let group = || request.get_field_by_name("group")?.kind().as_message().cloned();
+    if names_owner(request) {
+        Some("self.owner")
+    } else if group().is_some_and(|group| names_owner(&group)) {
+        Some("self.group.as_ref()?.owner")
+    } else {
+        None
+    }
+}
+
+fn names_owner(message: &MessageDescriptor) -> bool {
+    message.get_field_by_name("owner").as_ref().and_then(message_name).as_deref() == Some(MEMBER_REF)
+}
+
+/// The expression for the field whose people DingTalk would know or not: the first that is filled, or else the last.
+/// A list of people goes before a single person, and both before people inside a message.
+fn people(request: &MessageDescriptor) -> Option<String> {
+    let fields = request.fields().filter(|field| field.containing_oneof().is_none());
+    let mut fields: Vec<_> = fields.filter_map(|field| Some((directness(&field)?, field))).collect();
+    fields.sort_by_key(|(directness, field)| (*directness, field.number()));
+    let mut fields = fields.into_iter().rev().map(|(_, field)| field);
+    let last = format!("{:?}", path_to_people(&fields.next()?));
+    Some(fields.fold(last, |rest, field| {
+        let slot = rust_name(field.name());
+        let filled = if field.is_list() {
+            format!("!self.{slot}.is_empty()")
+        } else {
+            format!("self.{slot}.is_some()")
+        };
+        format!("if {filled} {{ {:?} }} else {{ {rest} }}", path_to_people(&field))
+    }))
+}
+
+/// How directly a field names people: 0 is a list of them; none if it does not.
+fn directness(field: &FieldDescriptor) -> Option<u8> {
+    let message = field.kind().as_message().filter(|_| !field.is_map()).cloned()?;
+    match message.full_name() {
+        MEMBER_REF if field.is_list() => Some(0),
+        MEMBER_REF => Some(1),
+        _ => message.fields().any(|inner| message_name(&inner).as_deref() == Some(MEMBER_REF)).then_some(2),
+    }
+}
+
+/// As callers spell it. In a group it is the owner: its other people are not for callers to set.
+fn path_to_people(field: &FieldDescriptor) -> String {
+    match message_name(field).as_deref() {
+        Some(GROUP) => format!("{}.owner", field.name()),
+        _ => field.name().to_owned(),
+    }
+}
+
+fn message_name(field: &FieldDescriptor) -> Option<String> {
+    field.kind().as_message().map(|message| message.full_name().to_owned())
+}
