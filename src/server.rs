@@ -1,13 +1,18 @@
 //! [`Server::build`] wires everything once; [`Server::run`] serves and drains.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use bytesize::ByteSize;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::{net::TcpListener, sync::watch, time::sleep, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use tonic::{
     codec::CompressionEncoding, server::NamedService, service::Routes, transport::server::TcpIncoming,
@@ -171,14 +176,22 @@ impl Server {
         self.http.local_addr().expect("a bound socket has an address")
     }
 
-    /// Serves until `shutdown`, then drains: health says NOT_SERVING, load balancers get time to notice, no new
-    /// connections, RPCs in flight may finish.
+    /// Serves until `shutdown`, then drains.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let mut serving = self.serve().await?;
+        tokio::select! {
+            () = shutdown => {}
+            ended = &mut serving.grpc => return Err(anyhow!("the gRPC server ended by itself: {ended:?}")),
+        }
+        serving.drain().await
+    }
+
+    async fn serve(self) -> anyhow::Result<Serving> {
         let (grpc_addr, http_addr) = (self.grpc_addr(), self.http_addr());
         let apps = self.apps.iter().map(|app| app.alias()).collect::<Vec<_>>().join(",");
-        let stop = CancellationToken::new();
+        let (stop_grpc, stop_http) = (CancellationToken::new(), CancellationToken::new());
         let (ready, readiness) = watch::channel(true);
-        let (mut health, health_service) = tonic_health::server::health_reporter();
+        let (health, health_service) = tonic_health::server::health_reporter();
         let limits = Limits {
             default_deadline: self.config.default_deadline,
             bulk_deadline: self.config.bulk_deadline,
@@ -186,44 +199,55 @@ impl Server {
             max_concurrent_requests: self.config.max_concurrent_requests,
         };
         let routes = routes(&self.config, self.apps, self.groups)?.add_service(health_service);
-        let serving = tonic::transport::Server::builder()
+        let grpc = tonic::transport::Server::builder()
             .max_connection_age(self.config.max_connection_age)
             .max_connection_age_grace(self.config.max_connection_age_grace)
             .layer(Stack::new(limits))
             .add_routes(routes)
             .serve_with_incoming_shutdown(
                 TcpIncoming::from(self.grpc).with_nodelay(Some(true)),
-                stop.clone().cancelled_owned(),
+                stop_grpc.clone().cancelled_owned(),
             );
-        let mut serving = tokio::spawn(serving);
-        let http_stop = CancellationToken::new();
         let http = axum::serve(self.http, http_routes(readiness))
-            .with_graceful_shutdown(http_stop.clone().cancelled_owned());
-        let mut http = tokio::spawn(http.into_future());
+            .with_graceful_shutdown(stop_http.clone().cancelled_owned());
+        let (grpc, http) = (tokio::spawn(grpc), tokio::spawn(http.into_future()));
         set_all(&health, ServingStatus::Serving).await;
         info!(%grpc_addr, %http_addr, apps, "serving");
+        Ok(Serving { config: self.config, grpc, http, stop_grpc, stop_http, ready, health })
+    }
+}
 
-        tokio::select! {
-            () = shutdown => {}
-            ended = &mut serving => return Err(anyhow!("the gRPC server ended by itself: {ended:?}")),
-        }
+/// A gateway at work.
+struct Serving {
+    config: ServerConfig,
+    grpc: JoinHandle<Result<(), tonic::transport::Error>>,
+    http: JoinHandle<io::Result<()>>,
+    stop_grpc: CancellationToken,
+    stop_http: CancellationToken,
+    ready: watch::Sender<bool>,
+    health: HealthReporter,
+}
+
+impl Serving {
+    /// Health says NOT_SERVING, load balancers get time to notice, no new connections, RPCs in flight may finish.
+    async fn drain(mut self) -> anyhow::Result<()> {
         info!(delay = ?self.config.drain_delay, timeout = ?self.config.drain_timeout, "draining");
-        ready.send_replace(false);
-        set_all(&health, ServingStatus::NotServing).await;
+        self.ready.send_replace(false);
+        set_all(&self.health, ServingStatus::NotServing).await;
         sleep(self.config.drain_delay).await;
-        stop.cancel();
-        end_watches(&mut health).await;
-        match timeout(self.config.drain_timeout, &mut serving).await {
+        self.stop_grpc.cancel();
+        end_watches(&mut self.health).await;
+        match timeout(self.config.drain_timeout, &mut self.grpc).await {
             Ok(ended) => ended.context("the gRPC server panicked")??,
             Err(_) => {
                 warn!("some calls did not end within server.drain_timeout and are cut off");
-                serving.abort();
+                self.grpc.abort();
             }
         }
-        http_stop.cancel();
-        match timeout(HTTP_GRACE, &mut http).await {
+        self.stop_http.cancel();
+        match timeout(HTTP_GRACE, &mut self.http).await {
             Ok(ended) => ended.context("the HTTP server panicked")??,
-            Err(_) => http.abort(),
+            Err(_) => self.http.abort(),
         }
         info!("stopped");
         Ok(())
