@@ -16,7 +16,10 @@ use super::{
     APP_DEFAULTS, Config, DEFAULTS, Loaded, OTEL, PREFIX, file,
     report::{Fault, Faults, Keys, Origin, SECRET, Setting, keys},
 };
-use crate::dingtalk::{App, app::AppConfig};
+use crate::{
+    dingtalk::{App, app::AppConfig},
+    operation::chunks,
+};
 
 /// What humantime can express beyond this, a clock cannot.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -68,7 +71,8 @@ impl Loader {
         }
     }
 
-    /// Takes the value of a variable: as a string where the key wants one, otherwise as a TOML value.
+    /// Takes the value of a variable: as a string where the key wants one, otherwise as a TOML value; a table only
+    /// where it is a value of an app, not a section.
     pub(super) fn variable(&mut self, variable: &str, value: &OsStr) {
         let standard = OTEL.iter().find(|(name, _)| *name == variable).map(|(_, path)| keys(path));
         let own =
@@ -78,17 +82,19 @@ impl Loader {
         let Some(text) = value.to_str() else {
             return self.fault(origin, path, "is not UTF-8".to_owned());
         };
+        let mut of_app = false;
         if let [apps, name, _] = &mut path[..]
             && apps == "apps"
         {
+            of_app = true;
             match self.app_of_variable(name) {
                 Ok(app) => *name = app,
                 Err(text) => return self.fault(origin, path, text),
             }
         }
         let mut candidates = vec![Value::String(text.to_owned())];
-        let scalar = |value: &Value| !value.is_table() && !value.is_array() && !value.is_str();
-        candidates.extend(text.parse().ok().filter(scalar));
+        let fits = |value: &Value| (of_app || !value.is_table()) && !value.is_array() && !value.is_str();
+        candidates.extend(text.parse().ok().filter(fits));
         self.set(path, &candidates, origin);
     }
 
@@ -107,7 +113,8 @@ impl Loader {
         let mut text = String::new();
         for value in candidates {
             match self.attempt(&path, value, &origin) {
-                Ok(()) if value.is_table() => return,
+                // A section, or the announcement of an app: what it holds comes on its own.
+                Ok(()) if value.is_table() && path.len() < 3 => return,
                 Ok(()) => {
                     self.settings.retain(|other| other.path != path);
                     return self.settings.push(Setting::new(path, value, origin));
@@ -199,6 +206,7 @@ impl Loader {
         for (name, Draft { config, origin, .. }) in entries {
             let path = |key: &str| vec!["apps".to_owned(), name.clone(), key.to_owned()];
             let mut faults = config.faults();
+            faults.extend(chunks::fault(&config.chunk_sizes).map(|text| ("chunk_sizes", text)));
             let secret = secret(&config).map_err(|fault| faults.push(fault));
             if !aliases.insert(config.alias.clone()) && !config.alias.is_empty() {
                 faults.push(("alias", "is another app's alias already".to_owned()));
@@ -286,7 +294,7 @@ fn insert(table: &mut Table, path: &[String], value: &Value) -> Result<(), Strin
 }
 
 /// The endings of serde's messages, and what they mean to people who write a configuration.
-const ALLOWED: [(&str, &str); 10] = [
+const ALLOWED: [(&str, &str); 11] = [
     ("expected socket address", ADDRESS),
     ("invalid socket address syntax", ADDRESS),
     ("expected a duration", r#"must be a duration, such as "500ms", "10s" or "2m""#),
@@ -294,6 +302,7 @@ const ALLOWED: [(&str, &str); 10] = [
     ("expected integer overflow", SIZE),
     ("expected usize", "must be a whole number, 0 or more"),
     ("expected f64", "must be a number"),
+    ("expected a map", r#"must be a table, such as { "group.update" = 20 }"#),
     ("expected a boolean", "must be true or false"),
     ("expected a string", "must be a string"),
     ("expected string only", "must be a string"),

@@ -1,6 +1,7 @@
 //! An app: one set of DingTalk credentials, under the alias that callers use.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
@@ -10,7 +11,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use super::endpoint::Generation;
+use super::endpoint::{Generation, Spec};
 
 /// `[[apps]]` of the configuration.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -36,6 +37,8 @@ pub struct AppConfig {
     pub token_endpoint: TokenEndpoint,
     /// Which operations serve where there are two.
     pub generation: Generation,
+    /// How many people one call names at most, by operation, where it is not to be DingTalk's documented limit.
+    pub chunk_sizes: BTreeMap<String, usize>,
 }
 
 /// DingTalk's sites.
@@ -77,6 +80,7 @@ struct Inner {
     oapi: Url,
     token_endpoint: TokenEndpoint,
     generation: Generation,
+    chunk_sizes: BTreeMap<String, usize>,
     token_key: Arc<TokenKey>,
 }
 
@@ -117,6 +121,7 @@ impl App {
             oapi: host(&config.oapi_url, "oapi"),
             token_endpoint: config.token_endpoint,
             generation: config.generation,
+            chunk_sizes: config.chunk_sizes.clone(),
             token_key: Arc::new(token_key),
         }))
     }
@@ -129,6 +134,11 @@ impl App {
     /// Which operations serve where there are two.
     pub fn generation(&self) -> Generation {
         self.0.generation
+    }
+
+    /// Into chunks of how many people a job on this operation is cut.
+    pub fn chunk_size(&self, spec: &Spec) -> usize {
+        self.0.chunk_sizes.get(spec.id).copied().or(spec.max_members).unwrap_or(usize::MAX)
     }
 
     /// AppKey.

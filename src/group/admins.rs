@@ -51,7 +51,7 @@ impl Groups {
         let newer = if ordinary { SetAdmins::SPEC } else { scene::SetAdmins::SPEC };
         let spec = twins::of(&request.app, newer);
         if request.validate_only {
-            return Ok(Outcome::Planned(PlannedCall::chunked(spec, members.len())));
+            return Ok(Outcome::Planned(PlannedCall::chunked(&request.app, spec, members.len())));
         }
         let (groups, own_request) = (self.clone(), request.clone());
         let payload = (handle.clone(), members.clone());
@@ -68,7 +68,7 @@ impl Groups {
         members: &[Member],
         role: Role,
     ) -> Result<Verdicts, Error> {
-        let size = spec.max_members.unwrap_or(usize::MAX);
+        let size = request.app.chunk_size(spec);
         in_chunks(members, size, request.context.deadline, |chunk| async move {
             let (user_ids, union_ids) = split(chunk);
             let (user_ids, union_ids) = (&user_ids[..], &union_ids[..]);

@@ -13,7 +13,7 @@ use super::{
     twins,
 };
 use crate::{
-    dingtalk::{Endpoint, Spec},
+    dingtalk::{App, Endpoint, Spec},
     operation::{
         group::{CreateGroup, TAG_INTERNAL, TAG_STANDARD, UpdateGroup},
         id::MediaId,
@@ -119,8 +119,9 @@ impl Groups {
         }
         let (create, add) = (twins::of(&request.app, new.spec()), twins::of(&request.app, new.add_spec()));
         if request.validate_only {
-            let (_, rest) = new.first_and_rest();
-            let calls = [vec![PlannedCall::once(create)], PlannedCall::chunked(add, rest.len())];
+            let (_, rest) = new.first_and_rest(&request.app);
+            let calls =
+                [vec![PlannedCall::once(create)], PlannedCall::chunked(&request.app, add, rest.len())];
             return Ok(Outcome::Planned(calls.concat()));
         }
         let (groups, own_request, payload) = (self.clone(), request.clone(), new.clone());
@@ -129,7 +130,7 @@ impl Groups {
     }
 
     async fn create_with_everybody(&self, request: &Request, new: NewGroup) -> Result<Created, Error> {
-        let (first, rest) = new.first_and_rest();
+        let (first, rest) = new.first_and_rest(&request.app);
         let (group_ref, path) = match &new.scenario {
             None => self.create_ordinary(request, &new, &first).await?,
             Some(scenario) => self.create_scenario(request, &new, scenario, &first).await?,
@@ -235,8 +236,8 @@ impl NewGroup {
 
     /// Those who fit into the call that creates the group, and those who follow. A scenario group begins with
     /// employees only.
-    fn first_and_rest(&self) -> (Vec<Member>, Vec<Member>) {
-        let most = self.spec().max_members.unwrap_or(usize::MAX);
+    fn first_and_rest(&self, app: &App) -> (Vec<Member>, Vec<Member>) {
+        let most = app.chunk_size(twins::of(app, self.spec()));
         let (mut first, mut rest) = (Vec::new(), Vec::new());
         for member in self.everyone().cloned() {
             let fits = first.len() < most && (self.scenario.is_none() || matches!(member, Member::User(_)));

@@ -266,7 +266,7 @@ impl Groups {
         members: &[Member],
         way: Way,
     ) -> Result<Verdicts, Error> {
-        let size = path.spec(&request.app, way).max_members.unwrap_or(usize::MAX);
+        let size = request.app.chunk_size(path.spec(&request.app, way));
         in_chunks(members, size, request.context.deadline, |chunk| async move {
             let (user_ids, union_ids) = split(chunk);
             let (users, unions) = (&user_ids[..], &union_ids[..]);
@@ -317,7 +317,7 @@ impl Path {
 
     /// The calls that change this many members.
     pub(super) fn calls(&self, app: &App, way: Way, members: usize) -> Vec<PlannedCall> {
-        PlannedCall::chunked(self.spec(app, way), members)
+        PlannedCall::chunked(app, self.spec(app, way), members)
     }
 
     /// What tells who is in the group.

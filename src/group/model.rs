@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::settings::Settings;
 use crate::{
-    dingtalk::Spec,
+    dingtalk::{App, Spec},
     operation::{
         group::OwnerType,
         id::{ChatId, MediaId, OpenConversationId, UnionId, UserId},
@@ -97,8 +97,8 @@ pub struct PlannedCall {
 
 impl PlannedCall {
     /// As many calls as it takes for this many members; none for nobody.
-    pub(super) fn chunked(spec: &Spec, members: usize) -> Vec<Self> {
-        let count = members.div_ceil(spec.max_members.unwrap_or(usize::MAX));
+    pub(super) fn chunked(app: &App, spec: &Spec, members: usize) -> Vec<Self> {
+        let count = members.div_ceil(app.chunk_size(spec));
         let calls = PlannedCall { operation: spec.id, count };
         Some(calls).filter(|calls| calls.count > 0).into_iter().collect()
     }

@@ -62,7 +62,11 @@ impl Groups {
     ) -> Result<Outcome<Verdicts>, Error> {
         let (handle, open_id) = self.reach_scenario(request, group).await?;
         if request.validate_only {
-            return Ok(Outcome::Planned(PlannedCall::chunked(MuteMembers::SPEC, members.len())));
+            return Ok(Outcome::Planned(PlannedCall::chunked(
+                &request.app,
+                MuteMembers::SPEC,
+                members.len(),
+            )));
         }
         let (groups, own_request, payload) =
             (self.clone(), request.clone(), (handle, members.clone(), duration));
@@ -79,7 +83,7 @@ impl Groups {
     ) -> Result<Verdicts, Error> {
         let mute_duration =
             duration.map_or(0, |duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
-        let size = MuteMembers::SPEC.max_members.unwrap_or(usize::MAX);
+        let size = request.app.chunk_size(MuteMembers::SPEC);
         in_chunks(members, size, request.context.deadline, |chunk| async move {
             let (user_ids, union_ids) = split(chunk);
             let endpoint = MuteMembers {

@@ -1,6 +1,7 @@
 //! One file per upstream operation: wire names, limits, quirks. Data and two conversions, no behaviour.
 
 pub mod assistant;
+pub mod chunks;
 pub mod group;
 pub mod id;
 mod joined;

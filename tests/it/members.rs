@@ -258,3 +258,64 @@ async fn bad_lists_are_refused_before_any_call() {
     assert_eq!(fields(&status), ["mode"]);
     assert_eq!((gateway.simulator.total_requests(), gateway.simulator.token_requests()), (0, 0));
 }
+
+#[tokio::test]
+async fn chunks_have_the_configured_size_and_plans_say_so() {
+    let sizes = [
+        ("group.create", 5),
+        ("group.update", 10),
+        ("group.admins.set", 2),
+        ("scene.create", 3),
+        ("scene.members.add", 4),
+        ("scene.members.remove", 6),
+        ("scene.members.mute.set", 2),
+    ];
+    let sizes: toml::Table = sizes.map(|(id, size)| (id.to_owned(), size.into())).into_iter().collect();
+    let gateway = Gateway::start_with(|sources| sources.with("apps.demo.chunk_sizes", sizes)).await;
+    let staff: Vec<_> = (1..=14).map(|i| user(&format!("user{i:03}"))).collect();
+    let scenario = pb::ScenarioGroup { template_id: "tpl-demo".to_owned(), ..Default::default() };
+    let scenario = pb::create_group_request::Kind::Scenario(scenario);
+    let internal = pb::CreateGroupRequest { members: staff.clone(), ..new_group("Small steps") };
+    for (create, operations) in [
+        (internal.clone(), ["group.create", "group.update", "group.update"]),
+        (
+            pb::CreateGroupRequest { kind: Some(scenario), ..internal },
+            ["scene.create", "scene.members.add", "scene.members.remove"],
+        ),
+    ] {
+        let scene = operations[0] == "scene.create";
+        let plan = pb::CreateGroupRequest { validate_only: true, ..create.clone() };
+        let plan = gateway.groups.clone().create_group(plan).await.unwrap().into_inner().planned_calls;
+        // With the owner they are 15: 5 + 10, or 3 + 12.
+        let further = if scene { 3 } else { 1 };
+        assert_eq!(plan.iter().map(|call| call.count).collect::<Vec<_>>(), [1, further]);
+        let group = gateway.create(create).await;
+        assert_eq!(gateway.simulator.requests(operations[1]), further as u64);
+
+        let handle = || group.r#ref.clone();
+        let grant = pb::GrantAdminsRequest {
+            group: handle(),
+            members: staff[..4].to_vec(),
+            validate_only: true,
+            ..Default::default()
+        };
+        let plan = gateway.members.clone().grant_admins(grant).await.unwrap().into_inner().planned_calls;
+        assert_eq!(plan[0].count, if scene { 1 } else { 2 }, "what is not configured is as documented");
+        let before = gateway.simulator.requests(operations[2]);
+        let reply = gateway.members.clone().remove_members(remove(&group, staff[..13].to_vec())).await;
+        assert!(reply.unwrap().into_inner().complete);
+        let expected = if scene { 3 } else { 2 };
+        assert_eq!(gateway.simulator.requests(operations[2]) - before, expected);
+        if scene {
+            let mute = pb::MuteMembersRequest {
+                group: handle(),
+                members: staff[13..].to_vec(),
+                duration: Some(prost_types::Duration { seconds: 60, nanos: 0 }),
+                ..Default::default()
+            };
+            assert!(gateway.members.clone().mute_members(mute).await.unwrap().into_inner().complete);
+            let muted = gateway.simulator.requests("scene.members.mute.set");
+            assert_eq!(muted, 1);
+        }
+    }
+}

@@ -4,6 +4,8 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
 
 use super::{super::*, FILE, Folder, SECRET, faults_under, line, loaded};
 use crate::{
+    dingtalk::Endpoint,
+    operation::group::{CreateGroup, UpdateGroup},
     server::AuthMode,
     telemetry::{LogFormat, SamplerName},
 };
@@ -68,6 +70,27 @@ fn a_bad_variable_is_reported_by_its_name() {
         let expected = format!("{variable}: {fault}");
         assert!(found.len() == 1 && found[0].starts_with(&expected), "{expected}\n{found:#?}");
     }
+}
+
+#[test]
+fn chunk_sizes_are_a_table_in_the_environment_as_well() {
+    let text = FILE.to_owned() + "chunk_sizes = { \"group.update\" = 30, \"group.create\" = 20 }\n";
+    let shown = |loaded: &Loaded| line(loaded, "apps.the-orders.chunk_sizes").unwrap();
+    let size = |loaded: &Loaded, spec| loaded.apps[0].chunk_size(spec);
+    let in_file = loaded(&text, &[]);
+    assert!(shown(&in_file).ends_with("dinggate.toml:8"), "{}", shown(&in_file));
+    assert_eq!((size(&in_file, UpdateGroup::SPEC), size(&in_file, CreateGroup::SPEC)), (30, 20));
+    let variable = "DINGGATE__APPS__THE_ORDERS__CHUNK_SIZES";
+    let over = loaded(&text, &[(variable, r#"{ "group.update" = 7 }"#)]);
+    assert_eq!(
+        shown(&over),
+        format!(r#"apps.the-orders.chunk_sizes = {{ "group.update" = 7 }}  # {variable}"#)
+    );
+    assert_eq!((size(&over, UpdateGroup::SPEC), size(&over, CreateGroup::SPEC)), (7, 40));
+    assert_eq!(
+        faults_under(variable, r#"{ "group.update" = 0 }"#),
+        [format!("{variable}: apps.the-orders.chunk_sizes: `group.update` must be 1 to 1000")]
+    );
 }
 
 #[test]

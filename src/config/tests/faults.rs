@@ -76,7 +76,7 @@ fn a_bad_value_of_an_app_is_reported_likewise() {
         ("token_endpoint = 'corp_token'", "corp_id: is missing: token_endpoint = \"corp_token\" needs it"),
         (
             "limits = { a = 1 }",
-            "limits: unknown key `limits`, expected one of `alias`, `app_key`, `app_secret`, `app_secret_file`, `corp_id`, `region`, `api_url`, `oapi_url`, `token_endpoint`, `generation`",
+            "limits: unknown key `limits`, expected one of `alias`, `app_key`, `app_secret`, `app_secret_file`, `corp_id`, `region`, `api_url`, `oapi_url`, `token_endpoint`, `generation`, `chunk_sizes`",
         ),
     ] {
         let text = FILE.replace("app_key = \"dingkey\"\n", "") + setting + "\n";
@@ -84,6 +84,27 @@ fn a_bad_value_of_an_app_is_reported_likewise() {
         // A missing key is reported at the app's [[apps]].
         let place = if fault.starts_with("corp_id") { 4 } else { 7 };
         assert_eq!(faults(&text), [format!("dinggate.toml:{place}: apps.the-orders.{fault}")]);
+    }
+}
+
+#[test]
+fn the_faults_of_chunk_sizes_are_told_in_one_line() {
+    let known = "`group.create`, `group.update`, `group.admins.set`";
+    for (value, fault) in [
+        ("40", r#"must be a table, such as { "group.update" = 20 }"#.to_owned()),
+        (r#"{ "group.update" = -1 }"#, "must be a whole number, 0 or more".to_owned()),
+        (r#"{ "group.update" = 0 }"#, "`group.update` must be 1 to 1000".to_owned()),
+        (r#"{ group.update = 20 }"#, "must be a whole number, 0 or more".to_owned()),
+        (
+            r#"{ "group.get" = 5, "group.update" = 1001 }"#,
+            format!("unknown operation `group.get`, expected one of {known}"),
+        ),
+        (r#"{ "group.get" = 5, "group.update" = 1001 }"#, "`group.update` must be 1 to 1000".to_owned()),
+    ] {
+        let found = faults(&format!("{FILE}chunk_sizes = {value}\n"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("dinggate.toml:8: apps.the-orders.chunk_sizes: "), "{found:?}");
+        assert!(found[0].contains(&fault), "no {fault} in {found:?}");
     }
 }
 
