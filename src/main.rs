@@ -40,7 +40,7 @@ struct Cli {
 enum Command {
     /// Start the gateway and a simulated DingTalk in one process: no credentials, no files
     #[cfg(feature = "sandbox")]
-    #[command(after_help = "Example:\n  dinggate sandbox --grpc-addr 127.0.0.1:50051")]
+    #[command(after_help = format!("Example:\n  dinggate sandbox --grpc-addr 127.0.0.1:50051\n\n{}", sandbox::LIMITS_HELP))]
     Sandbox(sandbox::SandboxArgs),
     /// Start the gateway
     #[command(after_help = "Examples:\n  dinggate serve --config dinggate.toml\n  \
@@ -74,7 +74,7 @@ enum Command {
     },
     /// Start only the simulated DingTalk, for tests of other programs
     #[cfg(feature = "sandbox")]
-    #[command(after_help = "Example:\n  dinggate simulator --dingtalk-addr 127.0.0.1:8080")]
+    #[command(after_help = format!("Example:\n  dinggate simulator --dingtalk-addr 127.0.0.1:8080\n\n{}", sandbox::LIMITS_HELP))]
     Simulator(sandbox::SimulatorArgs),
 }
 

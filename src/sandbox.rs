@@ -4,9 +4,15 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context as _;
 use dinggate::{config::Sources, server::Server, telemetry};
-use dinggate_simulator::{Options, Seed, Simulator, seed};
+use dinggate_simulator::{Options, Quotas, Seed, Simulator, seed};
 
 use crate::{print, shutdown_signal};
+
+/// What `--help` says of the limits.
+pub(crate) const LIMITS_HELP: &str = "\
+The simulated DingTalk limits calls as DingTalk does: 20 a second per app and operation, 5,000 a month per
+organisation, 10,000 in 20 seconds per address. The section `quotas` of a seed sets other limits, and, while it runs:
+  curl http://127.0.0.1:8080/_sim/quotas -d '{\"app_per_second\": 60}'   (what is not named is not limited)";
 
 /// Arguments of `dinggate sandbox`.
 #[derive(Debug, clap::Args)]
@@ -43,7 +49,8 @@ impl SimulatorArgs {
     async fn start(&self, seed: Seed) -> anyhow::Result<Simulator> {
         let addr = self.dingtalk_addr;
         let advice = || format!("--dingtalk-addr: cannot listen on {addr} (port 0 takes a free one)");
-        Simulator::start(Options { addr, seed }).await.with_context(advice)
+        let quotas = Quotas::standard_edition();
+        Simulator::start(Options { addr, seed, quotas }).await.with_context(advice)
     }
 }
 

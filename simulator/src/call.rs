@@ -1,5 +1,6 @@
 //! A request as read off the wire and an answer as it goes back: what server, faces, faults and log share.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -25,11 +26,13 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) route: Route,
+    /// Where it came from.
+    pub(crate) peer: IpAddr,
 }
 
 impl Call {
     /// `None` when the client went away or sent more than anybody may.
-    pub(crate) async fn read(request: Request<Incoming>) -> Option<Call> {
+    pub(crate) async fn read(request: Request<Incoming>, peer: IpAddr) -> Option<Call> {
         let (head, body) = request.into_parts();
         let body = Limited::new(body, MAX_BODY).collect().await.ok()?.to_bytes();
         Some(Call {
@@ -39,6 +42,7 @@ impl Call {
             path: head.uri.path().to_owned(),
             headers: head.headers,
             body,
+            peer,
         })
     }
 

@@ -7,7 +7,9 @@
 //! | `GET /_sim/state` | apps, organizations, groups, faults in waiting; no secrets, no tokens |
 //! | `GET /_sim/calls` | the latest requests, oldest first; `?operation=group.create` for one operation |
 //! | `DELETE /_sim/calls` | forgets them and sets the counters to zero |
-//! | `GET /_sim/counters` | requests per operation, token requests, connections |
+//! | `GET /_sim/counters` | requests per operation, per app and operation, refused by each limit; calls spent of the month; token requests, connections |
+//! | `GET /_sim/quotas` | the limits in force |
+//! | `POST /_sim/quotas` | other limits (see [`Quotas`]), such as `{"app_per_second": 40}`; what is left out is not limited |
 //! | `GET /_sim/faults` | the faults in waiting |
 //! | `POST /_sim/faults` | adds one: `{"operation": "group.create", "times": 2, "fault": {"kind": "delay", "ms": 100}}` (see [`Fault`]) |
 //! | `DELETE /_sim/faults` | removes all |
@@ -22,6 +24,7 @@
 //! A success is 200; what cannot be done is 400 or 404 with `{"error": "…"}`.
 //!
 //! [`Fault`]: crate::Fault
+//! [`Quotas`]: crate::Quotas
 
 use std::time::Duration;
 
@@ -32,6 +35,7 @@ use serde_json::{Value, json};
 
 use crate::call::{Answer, Call};
 use crate::faults::{ANY, Planned};
+use crate::quotas::Quotas;
 use crate::reference;
 use crate::seed::Seed;
 use crate::state::Shared;
@@ -71,10 +75,15 @@ fn serve(shared: &Shared, call: &Call) -> Result<Value, Refused> {
         ("GET", ["counters"]) => {
             return Ok(json!({
                 "operations": state.log.counters(),
+                "apps": state.log.tallies(),
+                "throttled": state.log.limits(),
+                "metered": state.metered(),
                 "token_requests": state.log.token_requests(),
                 "connections": shared.connections(),
             }));
         }
+        ("GET", ["quotas"]) => return Ok(json!(state.gate.quotas())),
+        ("POST", ["quotas"]) => state.gate.set_quotas(quotas(call)?),
         ("GET", ["faults"]) => return Ok(json!(state.faults.list())),
         ("POST", ["faults"]) => state.faults.plan(planned(call)?),
         ("DELETE", ["faults"]) => state.faults.clear(),
@@ -162,6 +171,14 @@ fn planned(call: &Call) -> Result<Planned, Refused> {
         return Err(bad(format!("fault.status: {status} is not between 200 and 999")));
     }
     Ok(planned)
+}
+
+fn quotas(call: &Call) -> Result<Quotas, Refused> {
+    let quotas: Quotas = read(call)?;
+    match quotas.unknown_operation() {
+        Some(id) => Err(bad(format!("app_per_second_of: no operation \"{id}\" in the reference"))),
+        None => Ok(quotas),
+    }
 }
 
 fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Refused> {

@@ -2,8 +2,8 @@
 //! knows nothing of its clients.
 //!
 //! `world` holds the state and its rules; `new` and `legacy` are the two HTTP faces of it, on one port; `reference`
-//! is DingTalk's operation list as data, against which each request is checked; `faults` spoils answers on demand;
-//! `log` remembers what came; `control` is all of this over HTTP under `/_sim/`. [`Simulator`] starts and steers it.
+//! is DingTalk's operation list as data, against which each request is checked; `quotas` has the limits and refuses
+//! what exceeds them; `faults` spoils answers on demand; `log` remembers what came; `control` is all of this over HTTP under `/_sim/`. [`Simulator`] starts and steers it.
 //!
 //! ```
 //! # async fn example() -> std::io::Result<()> {
@@ -22,15 +22,18 @@ mod faults;
 mod legacy;
 mod log;
 mod new;
+mod quotas;
 pub mod reference;
 pub mod seed;
 mod server;
+mod shanghai;
 mod simulator;
 mod state;
 mod world;
 
 pub use faults::{ANY, Fault, Planned};
-pub use log::{CallRecord, Counter};
+pub use log::{CallRecord, Counter, Tally};
+pub use quotas::{BanPage, Limit, Quotas};
 pub use reference::API_JSON;
 pub use seed::{Seed, SeedError};
 pub use simulator::{Options, Simulator};

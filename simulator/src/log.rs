@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 
 use crate::call::{Answer, Call};
 use crate::faults::Fault;
-use crate::reference::{self, TokenPlace};
+use crate::quotas::Limit;
+use crate::reference::{self, Route, TokenPlace};
+use crate::world::Caller;
 
 /// Older records are forgotten, so that a simulator may run for months; the counters go on.
 const MAX_RECORDS: usize = 10_000;
@@ -40,6 +42,8 @@ pub struct CallRecord {
     pub code: Option<String>,
     /// The fault the request met.
     pub fault: Option<&'static str>,
+    /// The limit that refused it.
+    pub limit: Option<Limit>,
 }
 
 /// How often an operation was asked for.
@@ -49,6 +53,17 @@ pub struct Counter {
     pub received: u64,
     /// Of these, how many met a fault.
     pub faulted: u64,
+    /// Of these, how many a limit refused.
+    pub throttled: u64,
+}
+
+/// What became of an app's requests for an operation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Let through by the limits, whatever came then.
+    pub accepted: u64,
+    /// Refused, by limit.
+    pub refused: BTreeMap<Limit, u64>,
 }
 
 /// The log of all requests.
@@ -57,16 +72,22 @@ pub(crate) struct Log {
     records: VecDeque<CallRecord>,
     received: u64,
     counters: BTreeMap<&'static str, Counter>,
+    limits: BTreeMap<Limit, u64>,
+    apps: BTreeMap<String, BTreeMap<&'static str, Tally>>,
 }
 
 impl Log {
     /// Notes a request that has arrived; the number is for [`Log::answered`].
-    pub(crate) fn received(&mut self, call: &Call, app: Option<String>, fault: Option<&Fault>) -> u64 {
+    pub(crate) fn received(
+        &mut self,
+        call: &Call,
+        caller: Option<&Caller>,
+        fault: Option<&Fault>,
+        limit: Option<Limit>,
+    ) -> u64 {
         self.received += 1;
         let operation = call.route.operation_id();
-        let counter = self.counters.entry(operation).or_default();
-        counter.received += 1;
-        counter.faulted += u64::from(fault.is_some());
+        self.count(operation, caller, fault.is_some(), limit);
         if self.records.len() == MAX_RECORDS {
             self.records.pop_front();
         }
@@ -76,14 +97,37 @@ impl Log {
             operation: operation.to_owned(),
             method: call.method.clone(),
             path: call.path.clone(),
-            app,
+            app: caller.map(|caller| caller.app_key.clone()).or_else(|| app_in(call)),
             query: Value::Object(redacted(call.query.clone())),
             body: body(call),
             status: None,
             code: None,
             fault: fault.map(Fault::kind),
+            limit,
         });
         self.received
+    }
+
+    fn count(
+        &mut self,
+        operation: &'static str,
+        caller: Option<&Caller>,
+        faulted: bool,
+        limit: Option<Limit>,
+    ) {
+        let counter = self.counters.entry(operation).or_default();
+        counter.received += 1;
+        counter.faulted += u64::from(faulted);
+        counter.throttled += u64::from(limit.is_some());
+        if let Some(limit) = limit {
+            *self.limits.entry(limit).or_default() += 1;
+        }
+        let Some(caller) = caller else { return };
+        let tally = self.apps.entry(caller.app_key.clone()).or_default().entry(operation).or_default();
+        match limit {
+            None => tally.accepted += 1,
+            Some(limit) => *tally.refused.entry(limit).or_default() += 1,
+        }
     }
 
     /// Notes the answer that is about to be sent.
@@ -108,6 +152,16 @@ impl Log {
         self.counters.get(operation).copied().unwrap_or_default()
     }
 
+    /// Requests refused, by limit.
+    pub(crate) fn limits(&self) -> BTreeMap<Limit, u64> {
+        self.limits.clone()
+    }
+
+    /// By app and operation.
+    pub(crate) fn tallies(&self) -> &BTreeMap<String, BTreeMap<&'static str, Tally>> {
+        &self.apps
+    }
+
     /// Requests at the token endpoints.
     pub(crate) fn token_requests(&self) -> u64 {
         let tokens = reference::operations().iter().filter(|operation| operation.token == TokenPlace::None);
@@ -118,7 +172,20 @@ impl Log {
     pub(crate) fn clear(&mut self) {
         self.records.clear();
         self.counters.clear();
+        self.limits.clear();
+        self.apps.clear();
     }
+}
+
+/// The app that asks for a token.
+fn app_in(call: &Call) -> Option<String> {
+    let Route::Operation(operation, _) = &call.route else { return None };
+    if operation.token != TokenPlace::None {
+        return None;
+    }
+    let body = call.json().unwrap_or_default();
+    let key = ["appKey", "client_id"].iter().find_map(|name| body.get(*name));
+    key.or_else(|| call.query.get("appkey"))?.as_str().map(str::to_owned)
 }
 
 fn body(call: &Call) -> Value {

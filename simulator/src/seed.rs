@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::quotas::Quotas;
+
 pub use self::rules::{Limits, Rules};
 
 /// The world at its start.
@@ -18,6 +20,9 @@ pub struct Seed {
     /// Behaviour that DingTalk's documents leave open.
     #[serde(default)]
     pub rules: Rules,
+    /// How many calls are let through; without them, what [`Options::quotas`](crate::Options::quotas) says.
+    #[serde(default)]
+    pub quotas: Option<Quotas>,
     /// Lifetime of an access token, in seconds.
     #[serde(default = "two_hours")]
     pub token_lifetime_seconds: u64,
@@ -168,6 +173,11 @@ impl Seed {
     fn check(&self) -> Result<(), SeedError> {
         let corps = self.organizations.iter().map(|corp| corp.corp_id.as_str());
         unique("organizations", "corp_id", corps)?;
+        if let Some(id) = self.quotas.as_ref().and_then(Quotas::unknown_operation) {
+            return Err(SeedError(format!(
+                "at quotas.app_per_second_of: no operation \"{id}\" in the reference"
+            )));
+        }
         let apps = self.organizations.iter().flat_map(|corp| &corp.apps);
         unique("organizations.apps", "app_key", apps.map(|app| app.app_key.as_str()))?;
         for (index, corp) in self.organizations.iter().enumerate() {

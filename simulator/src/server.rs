@@ -1,7 +1,7 @@
 //! Connections and requests: where a fault turns an answer into something worse.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +18,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::call::{Answer, AnswerBody, Call, Dropped};
 use crate::faults::Fault;
+use crate::quotas::{BanPage, banned};
 use crate::reference::Generation;
-use crate::state::Shared;
+use crate::state::{Received, Shared};
 use crate::{control, legacy, new};
 
 /// A thousand clients may knock at once.
@@ -46,9 +47,9 @@ pub(crate) async fn run(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 shared.connected();
-                tasks.spawn(serve(stream, shared.clone(), stop.clone()));
+                tasks.spawn(serve(stream, peer.ip(), shared.clone(), stop.clone()));
             }
             // Out of file descriptors, most likely: some connection has to end first.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -56,10 +57,10 @@ pub(crate) async fn run(
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>, stop: CancellationToken) {
+async fn serve(stream: TcpStream, peer: IpAddr, shared: Arc<Shared>, stop: CancellationToken) {
     // Without it, an answer in two segments waits 40 ms for a delayed acknowledgement.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| handle(shared.clone(), request));
+    let service = service_fn(move |request| handle(shared.clone(), peer, request));
     let builder = Builder::new(TokioExecutor::new());
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::select! {
@@ -69,12 +70,19 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, stop: CancellationToken) 
     }
 }
 
-async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Dropped> {
-    let call = Call::read(request).await.ok_or(Dropped)?;
+async fn handle(
+    shared: Arc<Shared>,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Dropped> {
+    let call = Call::read(request, peer).await.ok_or(Dropped)?;
     if call.path.starts_with(control::PREFIX) {
         return Ok(control::answer(&shared, &call).into_response());
     }
-    let (seq, fault) = shared.lock().receive(&call);
+    let (seq, fault) = match shared.lock().receive(&call) {
+        Received::Refused(answer) => return Ok(answer.into_response()),
+        Received::Admitted { seq, fault } => (seq, fault),
+    };
     if let Some(Fault::Delay { ms }) = fault {
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
@@ -89,6 +97,7 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         _ => {}
     }
     let answer = match &fault {
+        Some(Fault::Throttle) => Some(shared.lock().throttled(&call)),
         Some(fault) => spoilt(fault, call.generation(), plain),
         None => plain,
     };
@@ -110,8 +119,7 @@ fn spoilt(fault: &Fault, face: Generation, plain: Option<Answer>) -> Option<Answ
         Fault::Error { status, code, sub_code, message, .. } => {
             Some(error(face, *status, code, sub_code.as_deref(), message))
         }
-        Fault::Throttle => Some(throttled(face)),
-        Fault::IpBan => Some(banned()),
+        Fault::IpBan => Some(banned(BanPage::Json)),
         _ => plain,
     }
 }
@@ -145,19 +153,4 @@ fn error(face: Generation, status: u16, code: &str, sub_code: Option<&str>, mess
         None => legacy::Failure::new(code, message),
     };
     failure.into_answer(StatusCode::from_u16(status).unwrap_or(StatusCode::OK))
-}
-
-fn throttled(face: Generation) -> Answer {
-    let message = "应用调用该接口的QPS超过限制";
-    match face {
-        Generation::New => error(face, 403, "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", None, message),
-        Generation::Legacy => error(face, 200, "88", Some("90018"), message),
-    }
-}
-
-/// DingTalk documents the body, not the status; 200 is the one a client is most easily taken in by.
-fn banned() -> Answer {
-    let uuid = uuid::Uuid::new_v4().simple().to_string();
-    let body = json!({"status": 1111, "wait": 5, "source": "x5", "punish": "deny", "uuid": uuid});
-    Answer { code: Some("1111".to_owned()), ..Answer::json(StatusCode::OK, &body) }
 }

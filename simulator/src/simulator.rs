@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::faults::{ANY, Fault, Planned};
 use crate::log::{CallRecord, Counter};
+use crate::quotas::{Limit, Quotas};
 use crate::reference;
 use crate::seed::Seed;
 use crate::server;
@@ -24,12 +25,15 @@ pub struct Options {
     pub addr: SocketAddr,
     /// The world at its start.
     pub seed: Seed,
+    /// The limits, where the seed has none.
+    pub quotas: Quotas,
 }
 
 impl Default for Options {
-    /// A free port of the loopback interface and the demo seed.
+    /// A free port of the loopback interface, the demo seed and no limits.
     fn default() -> Self {
-        Options { addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), seed: Seed::demo() }
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Options { addr, seed: Seed::demo(), quotas: Quotas::default() }
     }
 }
 
@@ -47,7 +51,7 @@ impl Simulator {
     pub async fn start(options: Options) -> io::Result<Simulator> {
         let listener = server::bind(options.addr)?;
         let addr = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(options.seed));
+        let shared = Arc::new(Shared::new(options.seed, options.quotas));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(server::run(listener, shared.clone(), stop.clone(), tasks.clone()));
         tasks.close();
@@ -70,7 +74,7 @@ impl Simulator {
         format!("http://{}", self.addr)
     }
 
-    /// Everything as after the start: world from the seed, no tokens, groups, faults, records and counts.
+    /// Everything as after the start: world and limits, no tokens, groups, faults, records and counts.
     pub fn reset(&self) {
         self.shared.lock().reset(None);
     }
@@ -147,6 +151,55 @@ impl Simulator {
     /// Requests received and faults met, by operation.
     pub fn counters(&self) -> BTreeMap<&'static str, Counter> {
         self.shared.lock().log.counters()
+    }
+
+    /// The limits in force.
+    pub fn quotas(&self) -> Quotas {
+        self.shared.lock().gate.quotas().clone()
+    }
+
+    /// Other limits from now on; what was used up stays used up.
+    ///
+    /// # Panics
+    /// When an operation named in them is not in the reference.
+    pub fn set_quotas(&self, quotas: Quotas) {
+        assert_eq!(quotas.unknown_operation(), None, "not in the reference");
+        self.shared.lock().gate.set_quotas(quotas);
+    }
+
+    /// Requests that a limit refused; faults are not among them.
+    pub fn throttled(&self) -> u64 {
+        self.shared.lock().log.limits().values().sum()
+    }
+
+    /// Requests of an operation that a limit refused.
+    ///
+    /// # Panics
+    /// When the operation is not in the reference.
+    pub fn throttled_of(&self, op: &str) -> u64 {
+        assert!(reference::is_known(op), "no operation {op:?} in the reference");
+        self.shared.lock().log.counter(op).throttled
+    }
+
+    /// Requests that this limit refused.
+    pub fn throttled_by(&self, limit: Limit) -> u64 {
+        self.shared.lock().log.limits().get(&limit).copied().unwrap_or_default()
+    }
+
+    /// An app's requests of an operation that no limit refused, whatever became of them.
+    ///
+    /// # Panics
+    /// When the operation is not in the reference.
+    pub fn accepted(&self, app_key: &str, op: &str) -> u64 {
+        assert!(reference::is_known(op), "no operation {op:?} in the reference");
+        let state = self.shared.lock();
+        let tally = state.log.tallies().get(app_key).and_then(|tallies| tallies.get(op));
+        tally.map_or(0, |tally| tally.accepted)
+    }
+
+    /// The calls that an organization has spent of its month.
+    pub fn metered(&self, corp_id: &str) -> u64 {
+        self.shared.lock().metered().get(corp_id).copied().unwrap_or_default()
     }
 
     /// Connections accepted since the start.

@@ -92,7 +92,7 @@ async fn calls_and_counters_tell_what_came() {
     assert_eq!(calls.as_array().unwrap().len(), 1);
     assert_eq!((&calls[0]["status"], &calls[0]["code"]), (&json!(200), &json!("34001")));
     let (_, counters) = control(&dingtalk, Method::GET, "counters", "").await;
-    assert_eq!(counters["operations"]["group.create"], json!({"received": 1, "faulted": 0}));
+    assert_eq!(counters["operations"]["group.create"], json!({"received": 1, "faulted": 0, "throttled": 0}));
     assert_eq!(counters["token_requests"], 0);
     assert_eq!(control(&dingtalk, Method::DELETE, "calls", "").await, ok());
     assert_eq!(control(&dingtalk, Method::GET, "calls", "").await, (200, json!([])));

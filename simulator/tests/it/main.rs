@@ -8,6 +8,7 @@ mod faults;
 mod groups;
 mod legacy;
 mod messages;
+mod quotas;
 mod requests;
 mod roles;
 mod scenes;

@@ -10,12 +10,9 @@ use crate::support::{self, Dingtalk};
 
 /// Two apps of one organization, each with a template, and one app of another organization.
 fn seed() -> Seed {
-    let mut seed = Seed::demo();
-    let mut other = seed.organizations[0].clone();
+    let mut other = Seed::demo().organizations[0].clone();
+    let mut seed = support::two_apps();
     let corp = &mut seed.organizations[0];
-    let mut app = corp.apps[0].clone();
-    app.app_key = "dingsecond".into();
-    corp.apps.push(app);
     let mut template = corp.templates[0].clone();
     template.template_id = "tpl-second".into();
     template.app_key = "dingsecond".into();

@@ -168,6 +168,16 @@ pub(crate) fn users(range: std::ops::RangeInclusive<u32>) -> Vec<String> {
     range.map(|number| format!("user{number:03}")).collect()
 }
 
+/// The demo seed with a second app, `dingsecond`, in the same organization.
+pub(crate) fn two_apps() -> Seed {
+    let mut seed = Seed::demo();
+    let corp = &mut seed.organizations[0];
+    let mut app = corp.apps[0].clone();
+    app.app_key = "dingsecond".into();
+    corp.apps.push(app);
+    seed
+}
+
 /// The demo seed with `count` more users, `extra1` and so on.
 pub(crate) fn crowd(count: u32) -> Seed {
     let mut seed = Seed::demo();
