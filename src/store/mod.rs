@@ -7,7 +7,17 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+
+use self::memory::{MemoryBudgets, MemoryFacts, MemoryNotices, MemoryOutcomes};
+
+mod calendar;
+pub mod memory;
+
+/// What a place is held longer than its window: how far the clocks of ours and DingTalk's arrivals may jitter.
+const SLACK: Duration = Duration::from_millis(15);
+/// How long something that was sent and never heard of again stays in doubt.
+const OUTCOMES_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// The store cannot be reached, or it did not answer in time.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -102,7 +112,7 @@ pub struct Usage {
 /// A place is held from `wait` on for one window and a little slack, or for longer by [`Budgets::extend`]; so at most
 /// `rate.calls` of the calls that DingTalk counts fall into any window, whatever the network does to their order.
 /// Nobody who had to wait starts a burst: places that had to be waited for lie at least `per / calls` apart. From rest,
-/// half of the places of a window may be taken at once.
+/// half of the places of a window, and the one in the middle, may be taken at once.
 #[async_trait]
 pub trait Budgets: Debug + Send + Sync {
     /// Takes the earliest place, in one step for all limits.
@@ -208,4 +218,41 @@ pub enum Health {
     Up,
     /// It is not; what works on without it does.
     Degraded,
+}
+
+/// Everything that is shared. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// What calls to DingTalk may spend.
+    pub budgets: Arc<dyn Budgets>,
+    /// What became of requests that are done once.
+    pub outcomes: Arc<dyn Outcomes>,
+    /// Short messages to all other replicas.
+    pub notices: Arc<dyn Notices>,
+    /// Facts that are dear to find out again.
+    pub facts: Arc<dyn Facts>,
+    /// How the store does.
+    pub health: watch::Receiver<Health>,
+    replicas: watch::Receiver<u32>,
+}
+
+impl Store {
+    /// The store of one replica.
+    pub fn memory() -> Self {
+        // What these tell never changes, so nobody needs to be there to tell it.
+        let (health, replicas) = (watch::channel(Health::Up).1, watch::channel(1).1);
+        Self {
+            budgets: Arc::new(MemoryBudgets::default()),
+            outcomes: Arc::new(MemoryOutcomes::default()),
+            notices: Arc::new(MemoryNotices::default()),
+            facts: Arc::new(MemoryFacts::default()),
+            health,
+            replicas,
+        }
+    }
+
+    /// How many replicas share the store, as far as is known; at least 1.
+    pub fn replicas(&self) -> u32 {
+        *self.replicas.borrow()
+    }
 }
