@@ -280,6 +280,66 @@ def list_members(dingtalk):
     equal("hasMore", body.has_more, False)
 
 
+@operation("scene.get")
+def get_scene_detail(dingtalk):
+    scene = new_scene(dingtalk)
+    request = im.GetSceneGroupDetailInfoRequest(
+        cool_app_code=COOL_APP, open_conversation_id=scene, permission_code="qyapi_chat_read"
+    )
+    # Its errors are on no page, so the simulator has the usual one.
+    dingtalk.refuse("scene.get", request, "parameter.invalid")
+    request.cool_app_code = None
+    body = dingtalk.call("scene.get", request)
+    equal("success", body.success, True)
+    equal("the title and the owner", (body.title, body.owner_user_id), ("Incident", OWNER))
+    equal("member_amount", body.member_amount, 4)
+    equal("searchable", body.management_options.searchable, "0")
+
+
+@operation("group.base_info.query")
+def get_base_info(dingtalk):
+    group = new_group(dingtalk).open_conversation_id
+    request = im.QueryOpenGroupBaseInfoRequest(open_conversation_id=group)
+    body = dingtalk.call("group.base_info.query", request)
+    equal("success", body.success, True)
+    equal("the title and the size", (body.result.title, body.result.member_count), ("Team", 3))
+
+
+@operation("scene.members.list_cursor")
+def list_members_by_cursor(dingtalk):
+    scene = new_scene(dingtalk)
+    # The code of a cool app is required, and this call takes any.
+    request = im.GetSceneGroupMembersRequest(
+        cool_app_code=COOL_APP, cursor="1", open_conversation_id=scene, size=100
+    )
+    page = dingtalk.call("scene.members.list_cursor", request)
+    equal("the rest of the members", (page.member_user_ids, page.has_more), ([ALICE, BOB], False))
+
+
+def has_template(dingtalk, group, template):
+    equal("the template", dingtalk.group(group)["template_id"], template)
+
+
+@operation("template.apply")
+def apply_template(dingtalk):
+    group = new_group(dingtalk).open_conversation_id
+    request = im.SuperAdminApplyTemplateRequest(
+        open_conversation_id=group, owner_user_id=OWNER, template_id="tpl-demo"
+    )
+    equal("success", dingtalk.call("template.apply", request).success, True)
+    has_template(dingtalk, group, "tpl-demo")
+
+
+@operation("template.close")
+def close_template(dingtalk):
+    scene = new_scene(dingtalk)
+    request = im.SuperAdminCloseTemplateRequest(
+        open_conversation_id=scene, owner_user_id=OWNER, template_id="tpl-demo"
+    )
+    equal("success", dingtalk.call("template.close", request).success, True)
+    has_template(dingtalk, scene, None)
+
+
 @operation("scene.disband")
 def disband(dingtalk):
     scene = new_scene(dingtalk)

@@ -138,6 +138,7 @@ pub(super) fn get(world: &World, caller: &Caller, body: DetailBody) -> Result<Va
         "sub_admin_staff_ids": group.admins,
         "sub_admin_union_ids": group.external_admins,
         "management_options": options,
+        "scene_data": "",
     }))
 }
 
