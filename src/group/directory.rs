@@ -7,7 +7,7 @@ use moka::sync::Cache;
 use super::{
     Groups, Request,
     error::{Error, Fault},
-    model::{GroupRef, Kind},
+    model::{GroupRef, Kind, Member},
 };
 use crate::{
     dingtalk::App,
@@ -25,12 +25,14 @@ pub(super) struct Directory {
     by_chat_id: Cache<(String, ChatId), GroupRef>,
     by_open_id: Cache<(String, OpenConversationId), GroupRef>,
     new: Cache<(String, OpenConversationId), ()>,
+    robots: Cache<(String, OpenConversationId, Member), ()>,
 }
 
 impl Directory {
     pub(super) fn new() -> Self {
         let new = Cache::builder().max_capacity(CAPACITY).time_to_live(NEW).build();
-        Self { by_chat_id: Cache::new(CAPACITY), by_open_id: Cache::new(CAPACITY), new }
+        let (by_chat_id, by_open_id) = (Cache::new(CAPACITY), Cache::new(CAPACITY));
+        Self { by_chat_id, by_open_id, new, robots: Cache::new(CAPACITY) }
     }
 
     /// Remembers for a while that the group was just created.
@@ -99,6 +101,21 @@ impl Directory {
         })
     }
 
+    /// Whether DingTalk has said which newer id belongs to the chat id.
+    pub(super) fn knows_both_ids(&self, app: &App, group: &GroupRef) -> bool {
+        self.of_chat_id(app, group).is_some_and(|known| known.open_conversation_id.is_some())
+    }
+
+    /// Remembers that this member of a scenario group is a robot.
+    pub(super) fn learn_robot(&self, app: &App, group: &OpenConversationId, robot: &Member) {
+        self.robots.insert((app.alias().to_owned(), group.clone(), robot.clone()), ());
+    }
+
+    /// Whether DingTalk has called this member of a scenario group a robot.
+    pub(super) fn is_robot(&self, app: &App, group: &OpenConversationId, member: &Member) -> bool {
+        self.robots.contains_key(&(app.alias().to_owned(), group.clone(), member.clone()))
+    }
+
     fn known(&self, app: &App, group: &GroupRef) -> GroupRef {
         self.of_chat_id(app, group).or_else(|| self.of_open_id(app, group)).unwrap_or_default()
     }
@@ -152,7 +169,7 @@ impl Groups {
     ) -> Result<(GroupRef, Path), Error> {
         let mut handle = self.directory.complete(&request.app, group, field)?;
         if handle.kind == Some(Kind::Scenario) && handle.open_conversation_id.is_none() {
-            handle = self.resolve(request, &handle).await?;
+            handle = self.convert(request, &handle).await?;
         }
         let path = handle.path()?;
         Ok((handle, path))
@@ -168,7 +185,7 @@ impl Groups {
         let known = self.directory.complete(&request.app, group, "group")?;
         let handle = match known.open_conversation_id {
             Some(_) => known,
-            None => self.resolve(request, &known).await?,
+            None => self.convert(request, &known).await?,
         };
         Ok(handle.open_conversation_id.expect("a resolved handle has it"))
     }

@@ -31,6 +31,8 @@ pub struct Roster {
     pub owner: Option<Member>,
     /// Its admins, where they are known.
     pub admins: Option<Vec<Member>>,
+    /// The members that DingTalk has called robots before.
+    pub robots: HashSet<Member>,
 }
 
 /// What a synchronisation has to do.
@@ -245,9 +247,12 @@ impl Groups {
             // Only the flag says when to stop; a page that leads nowhere would lead there for ever.
             match page.next_token.filter(|token| !token.is_empty() && page.has_more == Some(true)) {
                 Some(token) if next_token.as_ref() != Some(&token) => next_token = Some(token),
-                _ => return Ok(roster),
+                _ => break,
             }
         }
+        let is_robot = |member: &&Member| self.directory.is_robot(&request.app, open_id, member);
+        roster.robots = roster.members.iter().filter(is_robot).cloned().collect();
+        Ok(roster)
     }
 
     async fn roster_with_owner(&self, request: &Request, path: &Path) -> Result<Roster, Error> {
@@ -344,7 +349,9 @@ impl SyncPlan {
         let keep: HashSet<_> = wanted.keep.iter().collect();
         let missing = wanted.members.iter().filter(|member| !present.contains(member));
         let surplus: Vec<_> = roster.members.iter().filter(|member| !listed.contains(member)).collect();
-        let stays = |member: &Member| roster.owner.as_ref() == Some(member) || keep.contains(member);
+        let stays = |member: &Member| {
+            roster.owner.as_ref() == Some(member) || roster.robots.contains(member) || keep.contains(member)
+        };
         let goes = |member: &&&Member| wanted.remove && !stays(member);
         let to_remove: Vec<Member> =
             surplus.iter().filter(goes).map(|member| Member::clone(member)).collect();

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 use super::{
     Groups, Request,
     bulk::{Verdicts, in_chunks},
-    directory::Path,
     error::Error,
     model::{GroupRef, Kind, Member, Outcome, PlannedCall, split},
 };
@@ -121,16 +120,21 @@ impl Groups {
         })
     }
 
-    /// The handle and the id of a scenario group; other kinds are refused.
+    /// The handle and the id of a scenario group; other kinds are refused. Of a group of which the kind is not known
+    /// DingTalk's answer to the call itself tells it.
     pub(super) async fn reach_scenario(
         &self,
         request: &Request,
         group: &GroupRef,
     ) -> Result<(GroupRef, OpenConversationId), Error> {
-        let (handle, path) = self.reach(request, group, "group").await?;
-        match path {
-            Path::Scenario(open_id) => Ok((handle, open_id)),
-            Path::Ordinary(_) => Err(Error::KindUnsupported { kind: handle.kind.unwrap_or(Kind::Internal) }),
+        let mut handle = self.directory.complete(&request.app, group, "group")?;
+        if let Some(kind @ (Kind::Internal | Kind::Standard)) = handle.kind {
+            return Err(Error::KindUnsupported { kind });
         }
+        if handle.open_conversation_id.is_none() {
+            handle = self.convert(request, &handle).await?;
+        }
+        let open_id = handle.open_conversation_id.clone().expect("a converted handle has it");
+        Ok((handle, open_id))
     }
 }

@@ -36,12 +36,12 @@ impl Groups {
             }
         };
         let kind = read.group_ref.kind;
-        // Only the answer teaches the directory: that the two ids are one group is still the caller's word.
-        let asked = match path {
-            Path::Ordinary(id) => GroupRef { chat_id: Some(id), open_conversation_id: None, kind },
-            Path::Scenario(id) => GroupRef { chat_id: None, open_conversation_id: Some(id), kind },
-        };
-        self.directory.learn(&request.app, &asked);
+        // Only the answer teaches the directory: that the two ids are one group is still the caller's word. And of an
+        // internal group it may still turn out that it has a template.
+        if let (Path::Ordinary(id), Some(Kind::Standard)) = (path, kind) {
+            let asked = GroupRef { chat_id: Some(id), open_conversation_id: None, kind };
+            self.directory.learn(&request.app, &asked);
+        }
         Ok(Group { group_ref: GroupRef { kind: kind.or(handle.kind), ..handle }, ..read })
     }
 

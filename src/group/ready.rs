@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{Groups, Request, error::Error};
+use super::{
+    Groups, Request,
+    error::Error,
+    model::{GroupRef, Kind},
+};
 use crate::{
     dingtalk::{Endpoint, Reason},
     operation::id::OpenConversationId,
@@ -15,7 +19,7 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 impl Groups {
-    /// Calls an operation on a scenario group.
+    /// Calls an operation on a scenario group; one that succeeds shows that it is one.
     pub(super) async fn call_scene<E: Endpoint>(
         &self,
         request: &Request,
@@ -26,7 +30,14 @@ impl Groups {
         loop {
             let error = match self.call(request, endpoint).await {
                 Err(error) if looks_unready(&error) && self.directory.is_new(&request.app, group) => error,
-                outcome => return outcome,
+                Err(error) => return Err(error),
+                Ok(reply) => {
+                    let open_conversation_id = Some(group.clone());
+                    let kind = Some(Kind::Scenario);
+                    let said = GroupRef { open_conversation_id, kind, chat_id: None };
+                    self.directory.learn(&request.app, &said);
+                    return Ok(reply);
+                }
             };
             if Instant::now() + pause >= request.context.deadline {
                 return Err(Error::GroupNotReady(Box::new(error)));

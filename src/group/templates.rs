@@ -64,7 +64,11 @@ impl Groups {
         let (_, open_id) = self.reach_scenario(request, group).await?;
         let endpoint = GetTemplateRobot { open_conversation_id: &open_id, robot_code };
         let robot = self.call_scene(request, &open_id, &endpoint).await?.result;
-        Ok(robot.user_id.map(Member::User).or(robot.union_id.map(Member::Union)))
+        let robot = robot.user_id.map(Member::User).or(robot.union_id.map(Member::Union));
+        if let Some(robot) = &robot {
+            self.directory.learn_robot(&request.app, &open_id, robot);
+        }
+        Ok(robot)
     }
 
     async fn switch_template(

@@ -115,7 +115,7 @@ impl Groups {
         if is_legacy(&request.app) {
             return self.call(request, &group::SetAdminsLegacy { chatid, role, user_ids }).await.map(drop);
         }
-        let resolved = self.resolve(request, handle).await?;
+        let resolved = self.convert(request, handle).await?;
         let Some(open_conversation_id) = &resolved.open_conversation_id else {
             return Err(Error::ChatIdUnknown);
         };

@@ -37,7 +37,10 @@ pub const CALLS: &[(&str, &[&str])] = &[
         ],
     ),
     ("GroupService/DeleteGroup", &["scene.disband"]),
-    ("GroupService/ResolveGroup", &["group.chatid.to_open_conversation_id"]),
+    (
+        "GroupService/ResolveGroup",
+        &["group.chatid.to_open_conversation_id", "scene.get_brief", "group.get_legacy"],
+    ),
     ("GroupService/GetJoinLink", &["group.qrcode.get_legacy", "scene.get_brief"]),
     ("MemberService/ListMembers", &["group.get_legacy", "scene.members.list", "scene.get_legacy"]),
     (

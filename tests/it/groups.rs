@@ -210,9 +210,11 @@ async fn a_chat_id_is_resolved_once() {
     let request = pb::ResolveGroupRequest { group: Some(given), ..Default::default() };
     for _ in 0..3 {
         let resolved = stranger.groups.clone().resolve_group(request.clone()).await.unwrap().into_inner();
-        assert_eq!(resolved.group.unwrap().open_conversation_id, handle.open_conversation_id);
+        assert_eq!(resolved.group, Some(handle.clone()), "with its other id and its kind");
     }
     assert_eq!(gateway.simulator.requests("group.chatid.to_open_conversation_id"), 1);
+    assert_eq!(gateway.simulator.requests("scene.get_brief"), 1, "not a scenario group");
+    assert_eq!(gateway.simulator.requests("group.get_legacy"), 1, "but an internal one");
 
     // And the other way round it is known from then on, which DingTalk could not have told.
     let given = pb::GroupRef { open_conversation_id: handle.open_conversation_id, ..Default::default() };
@@ -230,11 +232,11 @@ async fn an_open_conversation_id_alone_does_not_lead_to_an_internal_group() {
         ..Default::default()
     };
     let request = pb::ResolveGroupRequest { group: Some(given.clone()), ..Default::default() };
-    let status = gateway.groups.clone().resolve_group(request).await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "CHAT_ID_UNKNOWN"));
+    let resolved = gateway.groups.clone().resolve_group(request).await.unwrap().into_inner();
+    assert_eq!(resolved.group, Some(given.clone()), "there is no more to know");
     let request = pb::GetGroupRequest { group: Some(given), ..Default::default() };
     let status = gateway.groups.clone().get_group(request).await.unwrap_err();
-    assert_eq!(reason(&status), "CHAT_ID_UNKNOWN");
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "CHAT_ID_UNKNOWN"));
     assert_eq!(gateway.simulator.total_requests(), 0);
 }
 

@@ -18,6 +18,7 @@ mod incident;
 mod legacy;
 mod members;
 mod operations;
+mod resolve;
 mod roles;
 mod scenes;
 mod templates;

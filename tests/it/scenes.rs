@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use dinggate::pb::group as pb;
-use dinggate_simulator::Fault;
+use dinggate::pb::group::{self as pb, template_service_client::TemplateServiceClient};
+use dinggate_simulator::{Fault, Options, Seed, Simulator};
 use prost_types::FieldMask;
 use serde_json::json;
 use tonic::Code;
 
-use crate::support::{Gateway, crowded, fields, metadata, new_group, people, reason, union, user};
+use crate::support::{Gateway, crowded, fields, metadata, new_group, people, reason, sources, union, user};
 
 fn new_scene(title: &str, members: Vec<pb::MemberRef>) -> pb::CreateGroupRequest {
     let scenario = pb::ScenarioGroup { template_id: "tpl-demo".to_owned(), ..Default::default() };
@@ -290,4 +290,40 @@ async fn a_group_that_dingtalk_has_just_created_is_waited_for() {
     let request = read(&group, pb::GroupView::Basic);
     stranger.groups.clone().get_group(request).await.expect_err("not ready");
     assert_eq!(gateway.simulator.total_requests() - before, 1, "who did not create it does not wait for it");
+}
+
+#[tokio::test]
+async fn a_sync_leaves_the_robots_alone_that_it_knows() {
+    let mut seed = Seed::demo();
+    seed.rules.list_robots = true;
+    let simulator = Simulator::start(Options { seed, ..Options::default() }).await.unwrap();
+    let sources = sources(&simulator.url());
+    let gateway = Gateway::start_before(simulator, sources).await;
+    let scene = gateway.scene().await;
+    let mut templates = TemplateServiceClient::new(gateway.channel.clone());
+    let ask = pb::GetTemplateRobotRequest {
+        group: scene.clone(),
+        robot_code: "robot-demo".to_owned(),
+        ..Default::default()
+    };
+    let robot = templates.get_template_robot(ask).await.unwrap().into_inner().robot.unwrap();
+    let sync = pb::SyncMembersRequest {
+        group: scene,
+        members: vec![user("user001")],
+        mode: pb::SyncMode::AddAndRemove.into(),
+        max_removals: Some(1),
+        ..Default::default()
+    };
+    let reply = gateway.members.clone().sync_members(sync.clone()).await.unwrap().into_inner();
+    let plan = reply.plan.unwrap();
+    assert_eq!((plan.to_remove, plan.kept), (vec![user("user002")], 2), "the owner and the robot stay");
+    let calls = gateway.simulator.calls();
+    let removal = calls.iter().find(|call| call.operation == "scene.members.remove").unwrap();
+    assert_eq!(removal.body["user_ids"], json!(["user002"]));
+
+    let before = gateway.simulator.total_requests();
+    let plan = gateway.members.clone().sync_members(sync).await.unwrap().into_inner().plan.unwrap();
+    assert_eq!((plan.to_remove, plan.kept), (Vec::new(), 2));
+    assert!(gateway.simulator.total_requests() - before <= 2, "nothing is written");
+    assert_eq!(robot, user("robotuser-demo"));
 }
