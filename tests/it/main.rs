@@ -7,6 +7,7 @@ mod support;
 
 mod annotations;
 mod assistant;
+mod bad_members;
 mod cards;
 mod cli;
 mod contract;
