@@ -27,6 +27,8 @@ fn main() -> Result<()> {
     tonic_prost_build::configure()
         .build_client(true)
         .generate_default_stubs(false)
+        // In one order, so that equal messages have equal bytes.
+        .btree_map(".")
         .extern_path(".google.rpc", "::tonic_types::pb")
         // Options only: no code is wanted for them.
         .extern_path(".buf.validate", "crate::never_used")

@@ -1,5 +1,5 @@
 //! `impl Common` for every request that names an app: the fields that all requests have, and what an error says the
-//! request was about.
+//! request was about. `impl Write` for those with a `request_id`.
 
 use std::fmt::Write as _;
 
@@ -20,6 +20,10 @@ pub(crate) fn generate(pool: &DescriptorPool) -> Result<String> {
         let request = method.input();
         if is_ours(&request) && request.get_field_by_name("app").is_some() {
             writeln!(code, "impl Common for {} {{\n{}}}", rust_type(&request), getters(&request))?;
+        }
+        if request.get_field_by_name("request_id").is_some() {
+            let rpc = format!("{}/{}", method.parent_service().full_name(), method.name());
+            writeln!(code, "impl Write for {} {{\n{}}}", rust_type(&request), write(&rpc))?;
         }
     }
     Ok(code)
@@ -48,6 +52,13 @@ fn getters(request: &MessageDescriptor) -> String {
         code.push_str(&format!("fn people(&self) -> &'static str {{ {people} }}\n"));
     }
     code
+}
+
+fn write(rpc: &str) -> String {
+    format!(
+        "const RPC: &'static str = {rpc:?};
+fn payload(&self) -> Vec<u8> {{ let mut own = self.clone(); own.request_id.clear(); own.encode_to_vec() }}\n"
+    )
 }
 
 /// The place of the owner that a request names: its own field, or one of the group in it.

@@ -37,7 +37,10 @@ use crate::{
             template_service_server::TemplateServiceServer,
         },
     },
-    service::{Apps, AssistantApi, GroupApi, Later, Limits, MemberApi, PinnedCardApi, Stack, TemplateApi},
+    service::{
+        Apps, AssistantApi, GroupApi, Later, Limits, MemberApi, Once, PinnedCardApi, Stack, TemplateApi,
+    },
+    store::Store,
 };
 
 /// Probes are answered within a moment; a peer that never ends its request is not waited for.
@@ -142,6 +145,7 @@ pub struct Server {
     config: ServerConfig,
     apps: Apps,
     groups: Groups,
+    once: Once,
     grpc: TcpListener,
     http: TcpListener,
 }
@@ -155,6 +159,7 @@ impl Server {
         Ok(Self {
             apps: Apps::new(loaded.apps),
             groups: Groups::new(client),
+            once: Once::new(Store::memory().outcomes),
             grpc: bind("server.grpc_addr", config.grpc_addr).await?,
             http: bind("server.http_addr", config.http_addr).await?,
             config,
@@ -198,7 +203,7 @@ impl Server {
             max_deadline: self.config.max_deadline,
             max_concurrent_requests: self.config.max_concurrent_requests,
         };
-        let routes = routes(&self.config, self.apps, self.groups)?.add_service(health_service);
+        let routes = routes(&self.config, self.apps, self.groups, self.once)?.add_service(health_service);
         let grpc = tonic::transport::Server::builder()
             .max_connection_age(self.config.max_connection_age)
             .max_connection_age_grace(self.config.max_connection_age_grace)
@@ -261,21 +266,22 @@ async fn bind(setting: &str, addr: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
-fn routes(config: &ServerConfig, apps: Apps, groups: Groups) -> anyhow::Result<Routes> {
+fn routes(config: &ServerConfig, apps: Apps, groups: Groups, once: Once) -> anyhow::Result<Routes> {
     let size = usize::try_from(config.max_message_size.as_u64()).unwrap_or(usize::MAX);
-    let group = GroupServiceServer::new(GroupApi::new(apps.clone(), groups.clone()))
+    let group = GroupServiceServer::new(GroupApi::new(apps.clone(), groups.clone(), once.clone()))
         .max_decoding_message_size(size)
         .accept_compressed(CompressionEncoding::Gzip);
-    let member = MemberServiceServer::new(MemberApi::new(apps.clone(), groups.clone()))
+    let member = MemberServiceServer::new(MemberApi::new(apps.clone(), groups.clone(), once.clone()))
         .max_decoding_message_size(size)
         .accept_compressed(CompressionEncoding::Gzip);
-    let template = TemplateServiceServer::new(TemplateApi::new(apps.clone(), groups.clone()))
+    let template = TemplateServiceServer::new(TemplateApi::new(apps.clone(), groups.clone(), once.clone()))
         .max_decoding_message_size(size)
         .accept_compressed(CompressionEncoding::Gzip);
-    let pinned_card = PinnedCardServiceServer::new(PinnedCardApi::new(apps.clone(), groups.clone()))
-        .max_decoding_message_size(size)
-        .accept_compressed(CompressionEncoding::Gzip);
-    let assistant = AssistantServiceServer::new(AssistantApi::new(apps, groups))
+    let pinned_card =
+        PinnedCardServiceServer::new(PinnedCardApi::new(apps.clone(), groups.clone(), once.clone()))
+            .max_decoding_message_size(size)
+            .accept_compressed(CompressionEncoding::Gzip);
+    let assistant = AssistantServiceServer::new(AssistantApi::new(apps, groups, once))
         .max_decoding_message_size(size)
         .accept_compressed(CompressionEncoding::Gzip);
     let mut routes = Routes::new(group)

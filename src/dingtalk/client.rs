@@ -18,6 +18,7 @@ use tracing::{Instrument, Span, debug, field, info_span, warn};
 
 use super::{
     app::App,
+    claim::Claimed,
     endpoint::{Auth, Endpoint, Generation, Params, Repeat, Spec},
     error::Error,
     generation,
@@ -70,6 +71,15 @@ pub struct Context {
     pub deadline: Instant,
     /// What the RPC has cost so far.
     pub stats: Arc<Stats>,
+    /// The claim on the caller's `request_id`, if there is one.
+    pub claim: Option<Claimed>,
+}
+
+impl Context {
+    /// A context in which nothing has happened yet.
+    pub fn until(deadline: Instant) -> Self {
+        Self { deadline, stats: Arc::default(), claim: None }
+    }
 }
 
 /// The cost and provenance of one RPC.
@@ -154,8 +164,11 @@ impl Client {
         token: &Token,
         attempt: u32,
     ) -> Result<Bytes, Error> {
-        context.stats.upstream_calls.fetch_add(1, Ordering::Relaxed);
         let deadline = context.deadline;
+        if let (Repeat::Once, Some(claim)) = (outgoing.spec.repeat, &context.claim) {
+            claim.sending(deadline).await?;
+        }
+        context.stats.upstream_calls.fetch_add(1, Ordering::Relaxed);
         let answered = if outgoing.spec.repeat == Repeat::Read {
             self.transport.attempt(outgoing, Some(token), attempt, deadline).await
         } else {

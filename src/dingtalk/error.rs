@@ -8,6 +8,7 @@ use super::{
     catalogue::{Retryable, Row},
     reason::Reason,
 };
+use crate::store::Unavailable;
 
 /// Whether DingTalk can have carried out the request that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -65,6 +66,12 @@ pub enum Error {
     /// DingTalk refuses a token that it has just handed out.
     #[error("dingtalk rejects the access token that it issued")]
     TokenRejected,
+    /// Whether this was sent before cannot be told or recorded, so it was not sent.
+    #[error(transparent)]
+    Store(Unavailable),
+    /// Another replica has taken over the request that this call belongs to; it was not sent.
+    #[error("another replica of the gateway has taken over this request")]
+    ClaimLost,
     /// The gateway could not build the request.
     #[error("the request could not be built: {0}")]
     Request(String),
@@ -103,6 +110,8 @@ impl Error {
             | Error::EgressBlocked { .. }
             | Error::NoToken { .. }
             | Error::TokenRejected
+            | Error::Store(_)
+            | Error::ClaimLost
             | Error::Request(_) => Applied::No,
         }
     }
@@ -118,6 +127,8 @@ impl Error {
             Error::DeadlineExceeded { .. } => Reason::DeadlineExceeded,
             Error::NoToken { cause, .. } => cause.reason(),
             Error::TokenRejected => Reason::AppCredentialsRejected,
+            Error::Store(_) => Reason::StoreUnavailable,
+            Error::ClaimLost => Reason::DuplicateInProgress,
             Error::Request(_) => Reason::GatewayInternal,
         }
     }
@@ -130,7 +141,11 @@ impl Error {
                 helps.then_some(Duration::from_secs(1))
             }),
             Error::EgressBlocked { retry_after } | Error::NoToken { retry_after, .. } => Some(*retry_after),
-            Error::Unreachable(_) | Error::Lost(_) | Error::Garbled { .. } => Some(Duration::from_secs(1)),
+            Error::Unreachable(_)
+            | Error::Lost(_)
+            | Error::Garbled { .. }
+            | Error::Store(_)
+            | Error::ClaimLost => Some(Duration::from_secs(1)),
             Error::DeadlineExceeded { .. } | Error::TokenRejected | Error::Request(_) => None,
         }
     }
@@ -164,6 +179,8 @@ impl Error {
             Error::DeadlineExceeded { .. } => "deadline",
             Error::NoToken { .. } => "no_token",
             Error::TokenRejected => "token_rejected",
+            Error::Store(_) => "store",
+            Error::ClaimLost => "claim_lost",
             Error::Request(_) => "request",
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod catalogue;
+mod claim;
 pub mod client;
 pub mod endpoint;
 pub mod error;
@@ -14,6 +15,7 @@ pub mod token;
 pub mod token_endpoint;
 
 pub use app::App;
+pub use claim::Claimed;
 pub use client::{Client, Context, DingtalkConfig, Stats};
 pub use endpoint::{Auth, Empty, Endpoint, Generation, Params, Repeat, Spec};
 pub use error::{ApiError, Applied, Error};

@@ -56,6 +56,7 @@ pub enum Reason {
     DeadlineExceeded,
     Cancelled,
     ShuttingDown,
+    StoreUnavailable,
     GatewayInternal,
 }
 

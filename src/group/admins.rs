@@ -21,7 +21,7 @@ impl Groups {
         group: &GroupRef,
         members: Vec<Member>,
     ) -> Result<Outcome<Verdicts>, Error> {
-        self.change_admins(request, "grant", group, members, Role::Admin).await
+        self.change_admins(request, group, members, Role::Admin).await
     }
 
     /// Makes admins ordinary members again.
@@ -31,13 +31,12 @@ impl Groups {
         group: &GroupRef,
         members: Vec<Member>,
     ) -> Result<Outcome<Verdicts>, Error> {
-        self.change_admins(request, "revoke", group, members, Role::Member).await
+        self.change_admins(request, group, members, Role::Member).await
     }
 
     async fn change_admins(
         &self,
         request: &Request,
-        job: &'static str,
         group: &GroupRef,
         members: Vec<Member>,
         role: Role,
@@ -53,10 +52,7 @@ impl Groups {
         if request.validate_only {
             return Ok(Outcome::Planned(PlannedCall::chunked(&request.app, spec, members.len())));
         }
-        let (groups, own_request) = (self.clone(), request.clone());
-        let payload = (handle.clone(), members.clone());
-        let work = async move { groups.set_roles(&own_request, &handle, &path, spec, &members, role).await };
-        self.changed.run(request, job, &payload, spec, work).await.map(Outcome::Done)
+        self.set_roles(request, &handle, &path, spec, &members, role).await.map(Outcome::Done)
     }
 
     async fn set_roles(

@@ -100,14 +100,10 @@ impl Groups {
         message: NewMessage,
     ) -> Result<Outcome<String>, Error> {
         let (_, open_id) = self.reach_scenario(request, group).await?;
-        let spec = SendAssistantMessage::SPEC;
         if request.validate_only {
-            return Ok(Outcome::Planned(vec![PlannedCall::once(spec)]));
+            return Ok(Outcome::Planned(vec![PlannedCall::once(SendAssistantMessage::SPEC)]));
         }
-        let (groups, own_request, payload) =
-            (self.clone(), request.clone(), (open_id.clone(), message.clone()));
-        let work = async move { groups.send(&own_request, &open_id, message).await };
-        self.sent.run(request, "send message", &payload, spec, work).await.map(Outcome::Done)
+        self.send(request, &open_id, message).await.map(Outcome::Done)
     }
 
     async fn send(

@@ -67,9 +67,7 @@ impl Groups {
         if request.validate_only {
             return Ok(Outcome::Planned(vec![PlannedCall::once(PinCard::SPEC)]));
         }
-        let (groups, own_request, payload) = (self.clone(), request.clone(), (open_id.clone(), card.clone()));
-        let work = async move { groups.pin(&own_request, &open_id, &card).await };
-        self.done.run(request, "pin card", &payload, PinCard::SPEC, work).await.map(Outcome::Done)
+        self.pin(request, &open_id, &card).await.map(Outcome::Done)
     }
 
     async fn pin(
@@ -112,19 +110,15 @@ impl Groups {
         if request.validate_only {
             return Ok(Outcome::Planned(vec![PlannedCall::once(UnpinCard::SPEC)]));
         }
-        let (groups, own_request) = (self.clone(), request.clone());
-        let payload = (open_id.clone(), origin.clone(), out_track_id.clone());
-        let work = async move {
-            let endpoint = UnpinCard {
-                conversation_type: CONVERSATION_GROUP,
-                open_conversation_id: &open_id,
-                group_template_id: origin.template_id(),
-                cool_app_code: origin.cool_app_code(),
-                out_track_id: &out_track_id,
-            };
-            groups.call_scene(&own_request, &open_id, &endpoint).await.map(drop)
+        let endpoint = UnpinCard {
+            conversation_type: CONVERSATION_GROUP,
+            open_conversation_id: &open_id,
+            group_template_id: origin.template_id(),
+            cool_app_code: origin.cool_app_code(),
+            out_track_id: &out_track_id,
         };
-        self.done.run(request, "unpin card", &payload, UnpinCard::SPEC, work).await.map(Outcome::Done)
+        self.call_scene(request, &open_id, &endpoint).await?;
+        Ok(Outcome::Done(()))
     }
 }
 

@@ -124,9 +124,7 @@ impl Groups {
                 [vec![PlannedCall::once(create)], PlannedCall::chunked(&request.app, add, rest.len())];
             return Ok(Outcome::Planned(calls.concat()));
         }
-        let (groups, own_request, payload) = (self.clone(), request.clone(), new.clone());
-        let work = async move { groups.create_with_everybody(&own_request, new).await };
-        self.created.run(request, "create", &payload, create, work).await.map(Outcome::Done)
+        self.create_with_everybody(request, new).await.map(Outcome::Done)
     }
 
     async fn create_with_everybody(&self, request: &Request, new: NewGroup) -> Result<Created, Error> {

@@ -19,22 +19,15 @@ impl Groups {
         group: &GroupRef,
         allow_missing: bool,
     ) -> Result<Outcome<bool>, Error> {
-        let (handle, open_id) = self.reach_scenario(request, group).await?;
+        let (_, open_id) = self.reach_scenario(request, group).await?;
         if request.validate_only {
             return Ok(Outcome::Planned(vec![PlannedCall::once(DeleteGroup::SPEC)]));
         }
-        let (groups, own_request, payload) = (self.clone(), request.clone(), (handle.clone(), allow_missing));
-        let work = async move {
-            match groups
-                .call_scene(&own_request, &open_id, &DeleteGroup { open_conversation_id: &open_id })
-                .await
-            {
-                Ok(_) => Ok(true),
-                Err(error) if allow_missing && is_missing(&error) => Ok(false),
-                Err(error) => Err(error),
-            }
-        };
-        self.deleted.run(request, "delete", &payload, DeleteGroup::SPEC, work).await.map(Outcome::Done)
+        match self.call_scene(request, &open_id, &DeleteGroup { open_conversation_id: &open_id }).await {
+            Ok(_) => Ok(Outcome::Done(true)),
+            Err(error) if allow_missing && is_missing(&error) => Ok(Outcome::Done(false)),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -64,9 +64,6 @@ pub enum Error {
         /// How many may.
         max_removals: usize,
     },
-    /// The same `request_id` came with another request.
-    #[error("this request_id was used for another request")]
-    RequestIdReused,
 }
 
 impl Error {
@@ -83,13 +80,12 @@ impl Error {
             Error::JoinLinkNotGranted => Reason::JoinLinkNotGranted,
             Error::OwnerCannotBeRemoved => Reason::OwnerCannotBeRemoved,
             Error::RemovalGuard { .. } => Reason::RemovalGuard,
-            Error::RequestIdReused => Reason::RequestIdReused,
         }
     }
 
     /// Whether the same request can only ever end this way, so that the outcome is kept for its `request_id`. What
     /// is unknown stays unknown: trying again is what must not happen.
-    pub(super) fn is_final(&self) -> bool {
+    pub fn is_final(&self) -> bool {
         let acts_again = matches!(self, Error::Upstream { spec, .. } if spec.repeat == Repeat::Once);
         acts_again && self.reason() == Reason::OutcomeUnknown
     }

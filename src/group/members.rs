@@ -102,15 +102,12 @@ impl Groups {
         group: &GroupRef,
         members: Vec<Member>,
     ) -> Result<Outcome<Verdicts>, Error> {
-        let (handle, path) = self.reach(request, group, "group").await?;
+        let (_, path) = self.reach(request, group, "group").await?;
         path.names(&request.app, &members)?;
         if request.validate_only {
             return Ok(Outcome::Planned(path.calls(&request.app, Way::In, members.len())));
         }
-        let (spec, payload) = (path.spec(&request.app, Way::In), (handle, members.clone()));
-        let (groups, own_request) = (self.clone(), request.clone());
-        let work = async move { groups.change_members(&own_request, &path, &members, Way::In).await };
-        self.changed.run(request, "add", &payload, spec, work).await.map(Outcome::Done)
+        self.change_members(request, &path, &members, Way::In).await.map(Outcome::Done)
     }
 
     /// Removes people. Reads the group first: what DingTalk makes of an owner who is removed is not documented, and
@@ -121,7 +118,7 @@ impl Groups {
         group: &GroupRef,
         members: Vec<Member>,
     ) -> Result<Outcome<Verdicts>, Error> {
-        let (handle, path) = self.reach(request, group, "group").await?;
+        let (_, path) = self.reach(request, group, "group").await?;
         path.names(&request.app, &members)?;
         if request.validate_only {
             let reads = path.owner_reads().into_iter().map(PlannedCall::once);
@@ -129,10 +126,7 @@ impl Groups {
                 reads.chain(path.calls(&request.app, Way::Out, members.len())).collect(),
             ));
         }
-        let (spec, payload) = (path.spec(&request.app, Way::Out), (handle, members.clone()));
-        let (groups, own_request) = (self.clone(), request.clone());
-        let work = async move { groups.remove_present(&own_request, &path, members).await };
-        self.changed.run(request, "remove", &payload, spec, work).await.map(Outcome::Done)
+        self.remove_present(request, &path, members).await.map(Outcome::Done)
     }
 
     async fn remove_present(
@@ -167,15 +161,9 @@ impl Groups {
         group: &GroupRef,
         wanted: Wanted,
     ) -> Result<Synced, Error> {
-        let (handle, path) = self.reach(request, group, "group").await?;
+        let (_, path) = self.reach(request, group, "group").await?;
         path.names(&request.app, &wanted.members)?;
-        let (spec, payload) = (path.spec(&request.app, Way::In), (handle, wanted.clone()));
-        let (groups, own_request) = (self.clone(), request.clone());
-        let work = async move { groups.sync(&own_request, &path, &wanted).await };
-        if request.validate_only {
-            return work.await;
-        }
-        self.synced.run(request, "sync", &payload, spec, work).await
+        self.sync(request, &path, &wanted).await
     }
 
     async fn sync(&self, request: &Request, path: &Path, wanted: &Wanted) -> Result<Synced, Error> {

@@ -13,7 +13,6 @@ mod members;
 mod model;
 mod mute;
 mod nickname;
-mod once;
 mod read;
 mod ready;
 mod resolve;
@@ -36,21 +35,12 @@ pub use update::Changes;
 
 use crate::dingtalk::{App, Client, Context, Endpoint};
 use directory::Directory;
-use once::Once;
 
 /// The jobs on groups. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Groups {
     client: Client,
     directory: Directory,
-    created: Once<Created>,
-    changed: Once<Verdicts>,
-    deleted: Once<bool>,
-    done: Once<()>,
-    renamed: Once<()>,
-    sent: Once<String>,
-    synced: Once<Synced>,
-    updated: Once<Group>,
 }
 
 /// Who asks, for which app, and with which retry key.
@@ -69,18 +59,7 @@ pub struct Request {
 impl Groups {
     /// Nothing is known of any group yet.
     pub fn new(client: Client) -> Self {
-        Self {
-            client,
-            directory: Directory::new(),
-            created: Once::new(),
-            changed: Once::new(),
-            deleted: Once::new(),
-            done: Once::new(),
-            renamed: Once::new(),
-            sent: Once::new(),
-            synced: Once::new(),
-            updated: Once::new(),
-        }
+        Self { client, directory: Directory::new() }
     }
 
     async fn call<E: Endpoint>(&self, request: &Request, endpoint: &E) -> Result<E::Reply, Error> {

@@ -38,7 +38,7 @@ impl Groups {
         members: Vec<Member>,
         duration: Duration,
     ) -> Result<Outcome<Verdicts>, Error> {
-        self.change_mute(request, "mute", group, members, Some(duration)).await
+        self.change_mute(request, group, members, Some(duration)).await
     }
 
     /// Lets members speak again.
@@ -48,18 +48,17 @@ impl Groups {
         group: &GroupRef,
         members: Vec<Member>,
     ) -> Result<Outcome<Verdicts>, Error> {
-        self.change_mute(request, "unmute", group, members, None).await
+        self.change_mute(request, group, members, None).await
     }
 
     async fn change_mute(
         &self,
         request: &Request,
-        job: &'static str,
         group: &GroupRef,
         members: Vec<Member>,
         duration: Option<Duration>,
     ) -> Result<Outcome<Verdicts>, Error> {
-        let (handle, open_id) = self.reach_scenario(request, group).await?;
+        let (_, open_id) = self.reach_scenario(request, group).await?;
         if request.validate_only {
             return Ok(Outcome::Planned(PlannedCall::chunked(
                 &request.app,
@@ -67,10 +66,7 @@ impl Groups {
                 members.len(),
             )));
         }
-        let (groups, own_request, payload) =
-            (self.clone(), request.clone(), (handle, members.clone(), duration));
-        let work = async move { groups.set_mute(&own_request, &open_id, &members, duration).await };
-        self.changed.run(request, job, &payload, MuteMembers::SPEC, work).await.map(Outcome::Done)
+        self.set_mute(request, &open_id, &members, duration).await.map(Outcome::Done)
     }
 
     async fn set_mute(

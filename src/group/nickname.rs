@@ -20,7 +20,7 @@ impl Groups {
         member: UserId,
         nickname: String,
     ) -> Result<Outcome<()>, Error> {
-        let (handle, path) = self.reach(request, group, "group").await?;
+        let (_, path) = self.reach(request, group, "group").await?;
         let spec = match path {
             Path::Ordinary(_) => group::SetMemberNickname::SPEC,
             Path::Scenario(_) => scene::SetMemberNickname::SPEC,
@@ -28,22 +28,20 @@ impl Groups {
         if request.validate_only {
             return Ok(Outcome::Planned(vec![PlannedCall::once(spec)]));
         }
-        let payload = (handle, member.clone(), nickname.clone());
-        let (groups, own_request) = (self.clone(), request.clone());
-        let work = async move {
-            let (request, group_nick) = (&own_request, &nickname[..]);
-            match &path {
-                Path::Ordinary(chatid) => {
-                    let endpoint = group::SetMemberNickname { chatid, userid: &member, group_nick };
-                    groups.call(request, &endpoint).await.map(drop)
-                }
-                Path::Scenario(open_conversation_id) => {
-                    let endpoint =
-                        scene::SetMemberNickname { open_conversation_id, user_id: &member, group_nick };
-                    groups.call_scene(request, open_conversation_id, &endpoint).await.map(drop)
-                }
+        match &path {
+            Path::Ordinary(chatid) => {
+                let endpoint = group::SetMemberNickname { chatid, userid: &member, group_nick: &nickname };
+                self.call(request, &endpoint).await?;
             }
-        };
-        self.renamed.run(request, "nickname", &payload, spec, work).await.map(Outcome::Done)
+            Path::Scenario(open_conversation_id) => {
+                let endpoint = scene::SetMemberNickname {
+                    open_conversation_id,
+                    user_id: &member,
+                    group_nick: &nickname,
+                };
+                self.call_scene(request, open_conversation_id, &endpoint).await?;
+            }
+        }
+        Ok(Outcome::Done(()))
     }
 }

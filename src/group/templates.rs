@@ -80,7 +80,6 @@ impl Groups {
         owner: Option<UserId>,
     ) -> Result<Outcome<()>, Error> {
         let open_id = self.reach_open_id(request, group).await?;
-        let payload = (open_id.clone(), template_id.clone(), owner.clone());
         let owner = match owner {
             Some(id) => Owner::Named(id),
             None => Owner::Of(self.reach(request, group, "group").await?.1),
@@ -89,12 +88,8 @@ impl Groups {
             let calls = owner.read().into_iter().chain([switch.spec()]);
             return Ok(Outcome::Planned(calls.map(PlannedCall::once).collect()));
         }
-        let (groups, own_request) = (self.clone(), request.clone());
-        let work = async move {
-            let owner = groups.owner_id(&own_request, owner).await?;
-            groups.set_template(&own_request, switch, &open_id, &template_id, &owner).await
-        };
-        self.done.run(request, switch.job(), &payload, switch.spec(), work).await.map(Outcome::Done)
+        let owner = self.owner_id(request, owner).await?;
+        self.set_template(request, switch, &open_id, &template_id, &owner).await.map(Outcome::Done)
     }
 
     async fn set_template(
@@ -143,13 +138,6 @@ impl Switch {
         match self {
             Switch::On => EnableTemplate::SPEC,
             Switch::Off => DisableTemplate::SPEC,
-        }
-    }
-
-    fn job(self) -> &'static str {
-        match self {
-            Switch::On => "enable template",
-            Switch::Off => "disable template",
         }
     }
 }

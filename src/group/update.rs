@@ -115,16 +115,11 @@ impl Groups {
         if request.validate_only {
             return Ok(Outcome::Planned(changes.planned(&request.app, &path)));
         }
-        let (groups, own_request) = (self.clone(), request.clone());
-        let (spec, payload) = (changes.write_spec(&request.app, &path), (handle.clone(), changes.clone()));
-        let work = async move {
-            match &path {
-                Path::Ordinary(chat_id) => groups.write(&own_request, chat_id, &changes).await?,
-                Path::Scenario(open_id) => groups.write_scene(&own_request, open_id, &changes).await?,
-            }
-            Ok(written(handle, &changes))
-        };
-        self.updated.run(request, "update", &payload, spec, work).await.map(Outcome::Done)
+        match &path {
+            Path::Ordinary(chat_id) => self.write(request, chat_id, &changes).await?,
+            Path::Scenario(open_id) => self.write_scene(request, open_id, &changes).await?,
+        }
+        Ok(Outcome::Done(written(handle, &changes)))
     }
 
     async fn write_scene(

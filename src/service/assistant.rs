@@ -4,6 +4,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     convert,
+    once::Once,
     rpc::{Apps, Rpc},
 };
 use crate::{
@@ -23,12 +24,13 @@ const PAGE_MAX: i32 = 200;
 pub struct AssistantApi {
     apps: Apps,
     groups: Groups,
+    once: Once,
 }
 
 impl AssistantApi {
     /// Serves these apps.
-    pub fn new(apps: Apps, groups: Groups) -> Self {
-        Self { apps, groups }
+    pub fn new(apps: Apps, groups: Groups, once: Once) -> Self {
+        Self { apps, groups, once }
     }
 }
 
@@ -41,14 +43,17 @@ impl AssistantService for AssistantApi {
         let mut rpc = Rpc::new(&self.apps, request)?;
         let message = new_message(&rpc.message);
         rpc.faults.extend(message.faults());
-        let request = rpc.admit()?;
-        let group = convert::group_ref_of(&rpc.message.group);
-        let outcome = self.groups.send_message(&request, &group, message).await;
-        let (open_message_id, planned_calls) = match outcome.map_err(|error| rpc.failed(error))? {
-            Outcome::Done(id) => (id, Vec::new()),
-            Outcome::Planned(calls) => (String::new(), convert::planned(calls)),
-        };
-        Ok(Response::new(pb::SendAssistantMessageResponse { open_message_id, planned_calls }))
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let group = convert::group_ref_of(&rpc.message.group);
+            let outcome = groups.send_message(&request, &group, message).await;
+            let (open_message_id, planned_calls) = match outcome.map_err(|error| rpc.failed(error))? {
+                Outcome::Done(id) => (id, Vec::new()),
+                Outcome::Planned(calls) => (String::new(), convert::planned(calls)),
+            };
+            Ok(pb::SendAssistantMessageResponse { open_message_id, planned_calls })
+        })
+        .await
     }
 
     async fn list_message_readers(

@@ -4,6 +4,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     convert,
+    once::Once,
     rpc::{Apps, Rpc},
 };
 use crate::{
@@ -19,12 +20,13 @@ use crate::{
 pub struct PinnedCardApi {
     apps: Apps,
     groups: Groups,
+    once: Once,
 }
 
 impl PinnedCardApi {
     /// Serves these apps.
-    pub fn new(apps: Apps, groups: Groups) -> Self {
-        Self { apps, groups }
+    pub fn new(apps: Apps, groups: Groups, once: Once) -> Self {
+        Self { apps, groups, once }
     }
 }
 
@@ -39,37 +41,43 @@ impl PinnedCardService for PinnedCardApi {
         if rpc.message.expire_time.is_some() && card.expires.is_none() {
             rpc.faults.extend(vec![Fault::new("expire_time", "is not a time between 1970 and 9999")]);
         }
-        let request = rpc.admit()?;
-        let group = convert::group_ref_of(&rpc.message.group);
-        let out_track_id = card.out_track_id.clone();
-        let outcome = self.groups.pin_card(&request, &group, card).await;
-        let planned_calls = match outcome.map_err(|error| rpc.failed(error))? {
-            Outcome::Done(()) => Vec::new(),
-            Outcome::Planned(calls) => convert::planned(calls),
-        };
-        Ok(Response::new(pb::PinCardResponse { out_track_id, planned_calls }))
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let group = convert::group_ref_of(&rpc.message.group);
+            let out_track_id = card.out_track_id.clone();
+            let outcome = groups.pin_card(&request, &group, card).await;
+            let planned_calls = match outcome.map_err(|error| rpc.failed(error))? {
+                Outcome::Done(()) => Vec::new(),
+                Outcome::Planned(calls) => convert::planned(calls),
+            };
+            Ok(pb::PinCardResponse { out_track_id, planned_calls })
+        })
+        .await
     }
 
     async fn unpin_card(
         &self,
         request: Request<pb::UnpinCardRequest>,
     ) -> Result<Response<pb::UnpinCardResponse>, Status> {
-        let mut rpc = Rpc::new(&self.apps, request)?;
-        let request = rpc.admit()?;
-        let (group, out_track_id) =
-            (convert::group_ref_of(&rpc.message.group), rpc.message.out_track_id.clone());
-        let origin = match rpc.message.origin.clone() {
-            Some(unpin_card_request::Origin::CoolAppCode(code)) => Origin::CoolApp(code),
-            Some(unpin_card_request::Origin::TemplateId(id)) => Origin::Template(id),
-            // It has been reported.
-            None => Origin::Template(String::new()),
-        };
-        let outcome = self.groups.unpin_card(&request, &group, origin, out_track_id).await;
-        let planned_calls = match outcome.map_err(|error| rpc.failed(error))? {
-            Outcome::Done(()) => Vec::new(),
-            Outcome::Planned(calls) => convert::planned(calls),
-        };
-        Ok(Response::new(pb::UnpinCardResponse { planned_calls }))
+        let rpc = Rpc::new(&self.apps, request)?;
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let (group, out_track_id) =
+                (convert::group_ref_of(&rpc.message.group), rpc.message.out_track_id.clone());
+            let origin = match rpc.message.origin.clone() {
+                Some(unpin_card_request::Origin::CoolAppCode(code)) => Origin::CoolApp(code),
+                Some(unpin_card_request::Origin::TemplateId(id)) => Origin::Template(id),
+                // It has been reported.
+                None => Origin::Template(String::new()),
+            };
+            let outcome = groups.unpin_card(&request, &group, origin, out_track_id).await;
+            let planned_calls = match outcome.map_err(|error| rpc.failed(error))? {
+                Outcome::Done(()) => Vec::new(),
+                Outcome::Planned(calls) => convert::planned(calls),
+            };
+            Ok(pb::UnpinCardResponse { planned_calls })
+        })
+        .await
     }
 }
 

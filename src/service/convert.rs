@@ -1,7 +1,7 @@
 //! Between the messages of the contract and the gateway's own words. Decoding cannot fail: what is not acceptable
 //! has been reported by `check.rs` before its result is used.
 
-use std::{collections::HashMap, time::SystemTime};
+use std::{collections::BTreeMap, time::SystemTime};
 
 use prost_types::Timestamp;
 
@@ -192,7 +192,7 @@ pub(super) fn planned(calls: Vec<PlannedCall>) -> Vec<pb::PlannedCall> {
         .collect()
 }
 
-pub(super) fn params(message: &HashMap<String, String>) -> Params {
+pub(super) fn params(message: &BTreeMap<String, String>) -> Params {
     message.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 

@@ -5,6 +5,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::{
     check::Violations,
     convert,
+    once::Once,
     rpc::{Apps, Rpc},
 };
 use crate::{
@@ -21,12 +22,13 @@ use crate::{
 pub struct GroupApi {
     apps: Apps,
     groups: Groups,
+    once: Once,
 }
 
 impl GroupApi {
     /// Serves these apps.
-    pub fn new(apps: Apps, groups: Groups) -> Self {
-        Self { apps, groups }
+    pub fn new(apps: Apps, groups: Groups, once: Once) -> Self {
+        Self { apps, groups, once }
     }
 }
 
@@ -41,19 +43,22 @@ impl GroupService for GroupApi {
         if rpc.message.kind.is_some() {
             rpc.faults.extend(new.faults());
         }
-        let request = rpc.admit()?;
-        let outcome = self.groups.create(&request, new).await.map_err(|error| rpc.failed(error))?;
-        Ok(Response::new(match outcome {
-            Outcome::Done(created) => pb::CreateGroupResponse {
-                group: Some(convert::group_to_pb(created.group)),
-                complete: is_complete(&created.verdicts),
-                member_results: rpc.results(created.verdicts),
-                planned_calls: Vec::new(),
-            },
-            Outcome::Planned(calls) => {
-                pb::CreateGroupResponse { planned_calls: convert::planned(calls), ..Default::default() }
-            }
-        }))
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let outcome = groups.create(&request, new).await.map_err(|error| rpc.failed(error))?;
+            Ok(match outcome {
+                Outcome::Done(created) => pb::CreateGroupResponse {
+                    group: Some(convert::group_to_pb(created.group)),
+                    complete: is_complete(&created.verdicts),
+                    member_results: rpc.results(created.verdicts),
+                    planned_calls: Vec::new(),
+                },
+                Outcome::Planned(calls) => {
+                    pb::CreateGroupResponse { planned_calls: convert::planned(calls), ..Default::default() }
+                }
+            })
+        })
+        .await
     }
 
     async fn get_group(
@@ -104,34 +109,40 @@ impl GroupService for GroupApi {
         let handle = convert::group_ref_of(&group.r#ref);
         let changes = changes(&group, &rpc.message, &mut rpc.faults);
         rpc.faults.extend(handle.kind.map(|kind| changes.faults(kind)).unwrap_or_default());
-        let request = rpc.admit()?;
-        let outcome =
-            self.groups.update(&request, &handle, changes).await.map_err(|error| rpc.failed(error))?;
-        Ok(Response::new(match outcome {
-            Outcome::Done(group) => pb::UpdateGroupResponse {
-                group: Some(convert::group_to_pb(group)),
-                planned_calls: Vec::new(),
-            },
-            Outcome::Planned(calls) => {
-                pb::UpdateGroupResponse { group: None, planned_calls: convert::planned(calls) }
-            }
-        }))
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let outcome =
+                groups.update(&request, &handle, changes).await.map_err(|error| rpc.failed(error))?;
+            Ok(match outcome {
+                Outcome::Done(group) => pb::UpdateGroupResponse {
+                    group: Some(convert::group_to_pb(group)),
+                    planned_calls: Vec::new(),
+                },
+                Outcome::Planned(calls) => {
+                    pb::UpdateGroupResponse { group: None, planned_calls: convert::planned(calls) }
+                }
+            })
+        })
+        .await
     }
 
     async fn delete_group(
         &self,
         request: Request<pb::DeleteGroupRequest>,
     ) -> Result<Response<pb::DeleteGroupResponse>, Status> {
-        let mut rpc = Rpc::new(&self.apps, request)?;
-        let request = rpc.admit()?;
-        let group = convert::group_ref_of(&rpc.message.group);
-        let outcome = self.groups.delete(&request, &group, rpc.message.allow_missing).await;
-        Ok(Response::new(match outcome.map_err(|error| rpc.failed(error))? {
-            Outcome::Done(deleted) => pb::DeleteGroupResponse { deleted, planned_calls: Vec::new() },
-            Outcome::Planned(calls) => {
-                pb::DeleteGroupResponse { deleted: false, planned_calls: convert::planned(calls) }
-            }
-        }))
+        let rpc = Rpc::new(&self.apps, request)?;
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let group = convert::group_ref_of(&rpc.message.group);
+            let outcome = groups.delete(&request, &group, rpc.message.allow_missing).await;
+            Ok(match outcome.map_err(|error| rpc.failed(error))? {
+                Outcome::Done(deleted) => pb::DeleteGroupResponse { deleted, planned_calls: Vec::new() },
+                Outcome::Planned(calls) => {
+                    pb::DeleteGroupResponse { deleted: false, planned_calls: convert::planned(calls) }
+                }
+            })
+        })
+        .await
     }
 
     async fn resolve_group(

@@ -151,7 +151,7 @@ impl Stack {
         let unstated = if is_bulk { self.limits.bulk_deadline } else { self.limits.default_deadline };
         let given = stated.unwrap_or(unstated).min(self.limits.max_deadline);
         let margin = (given / 10).min(Duration::from_millis(50));
-        Context { deadline: Instant::now() + given - margin, stats: Arc::new(Stats::default()) }
+        Context::until(Instant::now() + given - margin)
     }
 }
 

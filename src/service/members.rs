@@ -5,6 +5,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     convert,
+    once::Once,
     rpc::{Apps, Bulk, Rpc},
 };
 use crate::{
@@ -20,12 +21,13 @@ const PAGE_MAX: usize = 1000;
 pub struct MemberApi {
     apps: Apps,
     groups: Groups,
+    once: Once,
 }
 
 impl MemberApi {
     /// Serves these apps.
-    pub fn new(apps: Apps, groups: Groups) -> Self {
-        Self { apps, groups }
+    pub fn new(apps: Apps, groups: Groups, once: Once) -> Self {
+        Self { apps, groups, once }
     }
 }
 
@@ -69,107 +71,132 @@ impl MemberService for MemberApi {
         &self,
         request: Request<pb::AddMembersRequest>,
     ) -> Result<Response<pb::AddMembersResponse>, Status> {
-        let mut rpc = Rpc::new(&self.apps, request)?;
-        let request = rpc.admit()?;
-        let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
-        let outcome = self.groups.add_members(&request, &group, members).await;
-        let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
-        Ok(Response::new(pb::AddMembersResponse { complete, member_results, planned_calls }))
+        let rpc = Rpc::new(&self.apps, request)?;
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
+            let outcome = groups.add_members(&request, &group, members).await;
+            let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
+            Ok(pb::AddMembersResponse { complete, member_results, planned_calls })
+        })
+        .await
     }
 
     async fn remove_members(
         &self,
         request: Request<pb::RemoveMembersRequest>,
     ) -> Result<Response<pb::RemoveMembersResponse>, Status> {
-        let mut rpc = Rpc::new(&self.apps, request)?;
-        let request = rpc.admit()?;
-        let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
-        let outcome = self.groups.remove_members(&request, &group, members).await;
-        let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
-        Ok(Response::new(pb::RemoveMembersResponse { complete, member_results, planned_calls }))
+        let rpc = Rpc::new(&self.apps, request)?;
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
+            let outcome = groups.remove_members(&request, &group, members).await;
+            let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
+            Ok(pb::RemoveMembersResponse { complete, member_results, planned_calls })
+        })
+        .await
     }
 
     async fn sync_members(
         &self,
         request: Request<pb::SyncMembersRequest>,
     ) -> Result<Response<pb::SyncMembersResponse>, Status> {
-        let mut rpc = Rpc::new(&self.apps, request)?;
-        let request = rpc.admit()?;
-        let group = convert::group_ref_of(&rpc.message.group);
-        let synced = self.groups.sync_members(&request, &group, wanted(&rpc.message)).await;
-        let synced = synced.map_err(|error| rpc.failed(error))?;
-        Ok(Response::new(pb::SyncMembersResponse {
-            plan: Some(convert::sync_plan(synced.plan)),
-            complete: !request.validate_only && is_complete(&synced.verdicts),
-            member_results: rpc.results(synced.verdicts),
-            planned_calls: convert::planned(synced.planned),
-        }))
+        let rpc = Rpc::new(&self.apps, request)?;
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let group = convert::group_ref_of(&rpc.message.group);
+            let synced = groups.sync_members(&request, &group, wanted(&rpc.message)).await;
+            let synced = synced.map_err(|error| rpc.failed(error))?;
+            Ok(pb::SyncMembersResponse {
+                plan: Some(convert::sync_plan(synced.plan)),
+                complete: !request.validate_only && is_complete(&synced.verdicts),
+                member_results: rpc.results(synced.verdicts),
+                planned_calls: convert::planned(synced.planned),
+            })
+        })
+        .await
     }
 
     async fn set_member_nickname(
         &self,
         request: Request<pb::SetMemberNicknameRequest>,
     ) -> Result<Response<pb::SetMemberNicknameResponse>, Status> {
-        let mut rpc = Rpc::new(&self.apps, request)?;
-        let request = rpc.admit()?;
-        let group = convert::group_ref_of(&rpc.message.group);
-        let (member, nickname) = (convert::user_id(&rpc.message.member), rpc.message.nickname.clone());
-        let outcome = self.groups.set_nickname(&request, &group, member, nickname).await;
-        let planned_calls = match outcome.map_err(|error| rpc.failed(error))? {
-            Outcome::Done(()) => Vec::new(),
-            Outcome::Planned(calls) => convert::planned(calls),
-        };
-        Ok(Response::new(pb::SetMemberNicknameResponse { planned_calls }))
+        let rpc = Rpc::new(&self.apps, request)?;
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let group = convert::group_ref_of(&rpc.message.group);
+            let (member, nickname) = (convert::user_id(&rpc.message.member), rpc.message.nickname.clone());
+            let outcome = groups.set_nickname(&request, &group, member, nickname).await;
+            let planned_calls = match outcome.map_err(|error| rpc.failed(error))? {
+                Outcome::Done(()) => Vec::new(),
+                Outcome::Planned(calls) => convert::planned(calls),
+            };
+            Ok(pb::SetMemberNicknameResponse { planned_calls })
+        })
+        .await
     }
 
     async fn grant_admins(
         &self,
         request: Request<pb::GrantAdminsRequest>,
     ) -> Result<Response<pb::GrantAdminsResponse>, Status> {
-        let mut rpc = Rpc::new(&self.apps, request)?;
-        let request = rpc.admit()?;
-        let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
-        let outcome = self.groups.grant_admins(&request, &group, members).await;
-        let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
-        Ok(Response::new(pb::GrantAdminsResponse { complete, member_results, planned_calls }))
+        let rpc = Rpc::new(&self.apps, request)?;
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
+            let outcome = groups.grant_admins(&request, &group, members).await;
+            let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
+            Ok(pb::GrantAdminsResponse { complete, member_results, planned_calls })
+        })
+        .await
     }
 
     async fn revoke_admins(
         &self,
         request: Request<pb::RevokeAdminsRequest>,
     ) -> Result<Response<pb::RevokeAdminsResponse>, Status> {
-        let mut rpc = Rpc::new(&self.apps, request)?;
-        let request = rpc.admit()?;
-        let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
-        let outcome = self.groups.revoke_admins(&request, &group, members).await;
-        let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
-        Ok(Response::new(pb::RevokeAdminsResponse { complete, member_results, planned_calls }))
+        let rpc = Rpc::new(&self.apps, request)?;
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
+            let outcome = groups.revoke_admins(&request, &group, members).await;
+            let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
+            Ok(pb::RevokeAdminsResponse { complete, member_results, planned_calls })
+        })
+        .await
     }
 
     async fn mute_members(
         &self,
         request: Request<pb::MuteMembersRequest>,
     ) -> Result<Response<pb::MuteMembersResponse>, Status> {
-        let mut rpc = Rpc::new(&self.apps, request)?;
-        let request = rpc.admit()?;
-        let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
-        // Not negative: that is a rule of the field.
-        let duration = rpc.message.duration.and_then(|duration| duration.try_into().ok()).unwrap_or_default();
-        let outcome = self.groups.mute(&request, &group, members, duration).await;
-        let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
-        Ok(Response::new(pb::MuteMembersResponse { complete, member_results, planned_calls }))
+        let rpc = Rpc::new(&self.apps, request)?;
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
+            // Not negative: that is a rule of the field.
+            let duration =
+                rpc.message.duration.and_then(|duration| duration.try_into().ok()).unwrap_or_default();
+            let outcome = groups.mute(&request, &group, members, duration).await;
+            let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
+            Ok(pb::MuteMembersResponse { complete, member_results, planned_calls })
+        })
+        .await
     }
 
     async fn unmute_members(
         &self,
         request: Request<pb::UnmuteMembersRequest>,
     ) -> Result<Response<pb::UnmuteMembersResponse>, Status> {
-        let mut rpc = Rpc::new(&self.apps, request)?;
-        let request = rpc.admit()?;
-        let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
-        let outcome = self.groups.unmute(&request, &group, members).await;
-        let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
-        Ok(Response::new(pb::UnmuteMembersResponse { complete, member_results, planned_calls }))
+        let rpc = Rpc::new(&self.apps, request)?;
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let (group, members) = handle_and_members(&rpc.message.group, &rpc.message.members);
+            let outcome = groups.unmute(&request, &group, members).await;
+            let Bulk { complete, member_results, planned_calls } = rpc.bulk(outcome)?;
+            Ok(pb::UnmuteMembersResponse { complete, member_results, planned_calls })
+        })
+        .await
     }
 
     async fn get_mute_status(

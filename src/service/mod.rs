@@ -9,9 +9,11 @@ mod groups;
 mod later;
 mod layers;
 mod members;
+mod once;
 mod rpc;
 mod status;
 mod templates;
+mod write;
 
 pub use assistant::AssistantApi;
 pub use cards::PinnedCardApi;
@@ -19,5 +21,6 @@ pub use groups::GroupApi;
 pub use later::Later;
 pub use layers::{Limits, Stack};
 pub use members::MemberApi;
+pub use once::Once;
 pub use rpc::Apps;
 pub use templates::TemplateApi;

@@ -8,6 +8,7 @@ use super::{
     check::{Check, Violations},
     convert,
     status::{self, Subject},
+    write::Failure,
 };
 use crate::{
     dingtalk::{App, Context},
@@ -88,6 +89,14 @@ pub(super) trait Common {
     }
 }
 
+/// A request that changes something. Implemented by generated code too.
+pub(super) trait Write: Common {
+    /// The full name of its RPC.
+    const RPC: &'static str;
+    /// What is asked for, whatever the `request_id`: the same bytes at every replica.
+    fn payload(&self) -> Vec<u8>;
+}
+
 /// The answer of an RPC that does something to many members, whatever its message is called.
 #[derive(Debug, Default)]
 pub(super) struct Bulk {
@@ -132,9 +141,9 @@ impl<M: Check + Common> Rpc<M> {
         })
     }
 
-    /// The status of a failed job.
-    pub(super) fn failed(&self, error: group::Error) -> Status {
-        status::of(&self.subject(), &error)
+    /// The failure of a job.
+    pub(super) fn failed(&self, error: group::Error) -> Failure {
+        Failure { status: status::of(&self.subject(), &error), is_final: error.is_final() }
     }
 
     /// The same inside a message, for one of several.
@@ -143,7 +152,7 @@ impl<M: Check + Common> Rpc<M> {
     }
 
     /// What a job on many members answers.
-    pub(super) fn bulk(&self, outcome: Result<Outcome<Verdicts>, group::Error>) -> Result<Bulk, Status> {
+    pub(super) fn bulk(&self, outcome: Result<Outcome<Verdicts>, group::Error>) -> Result<Bulk, Failure> {
         Ok(match outcome.map_err(|error| self.failed(error))? {
             Outcome::Done(verdicts) => Bulk {
                 complete: is_complete(&verdicts),
@@ -176,7 +185,6 @@ impl<M: Check + Common> Rpc<M> {
             group: self.message.group(),
             owner: self.message.owner(),
             people: self.message.people(),
-            request_id: self.message.request_id(),
         }
     }
 }
@@ -194,10 +202,12 @@ fn person(member: &Option<pb::MemberRef>) -> Option<&str> {
     }
 }
 
-/// `impl Common` for every request that names an app.
+/// `impl Common` for every request that names an app, `impl Write` for those with a `request_id`.
 #[rustfmt::skip]
 mod generated {
-    use super::{Common, id_of, person};
+    use prost::Message as _;
+
+    use super::{Common, Write, id_of, person};
     include!(concat!(env!("OUT_DIR"), "/common.rs"));
 }
 

@@ -9,6 +9,7 @@ use prost_types::Timestamp;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
+use super::once::Refusal;
 use crate::{
     dingtalk::{self, Applied, Reason, Repeat, Spec},
     group,
@@ -50,7 +51,7 @@ pub(super) fn code(reason: Reason) -> Code {
             Code::ResourceExhausted
         }
         EgressIpBlocked | UpstreamBusy | UpstreamUnreachable | UpstreamGarbled | CircuitOpen
-        | ShuttingDown => Code::Unavailable,
+        | ShuttingDown | StoreUnavailable => Code::Unavailable,
         OutcomeUnknown => Code::Unknown,
         DuplicateRequest => Code::AlreadyExists,
         DuplicateInProgress => Code::Aborted,
@@ -73,8 +74,6 @@ pub(super) struct Subject<'a> {
     pub(super) owner: Option<&'a str>,
     /// The field whose people DingTalk would know or not.
     pub(super) people: &'static str,
-    /// The caller's `request_id`.
-    pub(super) request_id: &'a str,
 }
 
 /// A status in the making.
@@ -116,6 +115,12 @@ pub(super) fn in_body(status: &Status) -> tonic_types::pb::Status {
     })
 }
 
+/// The status that [`in_body`] made a message of.
+pub(super) fn of_body(status: tonic_types::pb::Status) -> Status {
+    let details = prost::Message::encode_to_vec(&status).into();
+    Status::with_details(Code::from(status.code), status.message, details)
+}
+
 /// A status with nothing but its reason.
 pub(super) fn plain(reason: Reason, message: impl Into<String>) -> Status {
     Draft::new(reason, message).finish()
@@ -155,10 +160,6 @@ pub(super) fn of(subject: &Subject<'_>, error: &group::Error) -> Status {
             }
             draft.details.set_retry_info(Some(Duration::from_secs(2)));
         }
-        group::Error::RequestIdReused => {
-            draft.details.add_bad_request_violation("request_id", &draft.message);
-            draft.note("request_id", subject.request_id);
-        }
         group::Error::RemovalGuard { to_add, to_remove, max_removals } => {
             draft.note("to_add", to_add.to_string());
             draft.note("to_remove", to_remove.to_string());
@@ -177,6 +178,28 @@ pub(super) fn of(subject: &Subject<'_>, error: &group::Error) -> Status {
     | Reason::KindUnsupported = draft.reason
     {
         draft.resource("dinggate.group.v1.Group", subject.group.unwrap_or_default());
+    }
+    draft.finish()
+}
+
+/// The answer where a `request_id` has none of its own.
+pub(super) fn refused(app: &str, request_id: &str, refusal: &Refusal) -> Status {
+    let reason = match refusal {
+        Refusal::Reused => Reason::RequestIdReused,
+        Refusal::InProgress => Reason::DuplicateInProgress,
+        Refusal::InDoubt => Reason::OutcomeUnknown,
+        Refusal::Unavailable(_) => Reason::StoreUnavailable,
+    };
+    let mut draft = Draft::new(reason, refusal.to_string());
+    draft.note("app", app);
+    if let Refusal::Reused | Refusal::InProgress = refusal {
+        draft.note("request_id", request_id);
+    }
+    if let Refusal::Reused = refusal {
+        draft.details.add_bad_request_violation("request_id", &draft.message);
+    }
+    if let Refusal::InProgress | Refusal::Unavailable(_) = refusal {
+        draft.details.set_retry_info(Some(Duration::from_secs(1)));
     }
     draft.finish()
 }
@@ -232,7 +255,8 @@ fn upstream(draft: &mut Draft, subject: &Subject<'_>, spec: &Spec, error: &dingt
         }
         _ => {}
     }
-    let invites_retry = matches!(code(draft.reason), Code::Unavailable | Code::ResourceExhausted);
+    let invites_retry =
+        matches!(code(draft.reason), Code::Unavailable | Code::ResourceExhausted | Code::Aborted);
     let waiting_helps = invites_retry && draft.reason != Reason::MonthlyQuotaExhausted;
     if let Some(wait) = error.retry_after().filter(|_| waiting_helps) {
         draft.details.set_retry_info(Some(wait));

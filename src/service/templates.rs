@@ -4,6 +4,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     convert,
+    once::Once,
     rpc::{Apps, Rpc},
 };
 use crate::{
@@ -17,12 +18,13 @@ use crate::{
 pub struct TemplateApi {
     apps: Apps,
     groups: Groups,
+    once: Once,
 }
 
 impl TemplateApi {
     /// Serves these apps.
-    pub fn new(apps: Apps, groups: Groups) -> Self {
-        Self { apps, groups }
+    pub fn new(apps: Apps, groups: Groups, once: Once) -> Self {
+        Self { apps, groups, once }
     }
 }
 
@@ -32,32 +34,38 @@ impl TemplateService for TemplateApi {
         &self,
         request: Request<pb::EnableTemplateRequest>,
     ) -> Result<Response<pb::EnableTemplateResponse>, Status> {
-        let mut rpc = Rpc::new(&self.apps, request)?;
-        let request = rpc.admit()?;
-        let (group, owner) = (convert::group_ref_of(&rpc.message.group), owner(&rpc.message.owner));
-        let template_id = rpc.message.template_id.clone();
-        let outcome = self.groups.enable_template(&request, &group, template_id, owner).await;
-        let planned_calls = match outcome.map_err(|error| rpc.failed(error))? {
-            Outcome::Done(()) => Vec::new(),
-            Outcome::Planned(calls) => convert::planned(calls),
-        };
-        Ok(Response::new(pb::EnableTemplateResponse { planned_calls }))
+        let rpc = Rpc::new(&self.apps, request)?;
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let (group, owner) = (convert::group_ref_of(&rpc.message.group), owner(&rpc.message.owner));
+            let template_id = rpc.message.template_id.clone();
+            let outcome = groups.enable_template(&request, &group, template_id, owner).await;
+            let planned_calls = match outcome.map_err(|error| rpc.failed(error))? {
+                Outcome::Done(()) => Vec::new(),
+                Outcome::Planned(calls) => convert::planned(calls),
+            };
+            Ok(pb::EnableTemplateResponse { planned_calls })
+        })
+        .await
     }
 
     async fn disable_template(
         &self,
         request: Request<pb::DisableTemplateRequest>,
     ) -> Result<Response<pb::DisableTemplateResponse>, Status> {
-        let mut rpc = Rpc::new(&self.apps, request)?;
-        let request = rpc.admit()?;
-        let (group, owner) = (convert::group_ref_of(&rpc.message.group), owner(&rpc.message.owner));
-        let template_id = rpc.message.template_id.clone();
-        let outcome = self.groups.disable_template(&request, &group, template_id, owner).await;
-        let planned_calls = match outcome.map_err(|error| rpc.failed(error))? {
-            Outcome::Done(()) => Vec::new(),
-            Outcome::Planned(calls) => convert::planned(calls),
-        };
-        Ok(Response::new(pb::DisableTemplateResponse { planned_calls }))
+        let rpc = Rpc::new(&self.apps, request)?;
+        let groups = self.groups.clone();
+        rpc.write(&self.once, |rpc, request| async move {
+            let (group, owner) = (convert::group_ref_of(&rpc.message.group), owner(&rpc.message.owner));
+            let template_id = rpc.message.template_id.clone();
+            let outcome = groups.disable_template(&request, &group, template_id, owner).await;
+            let planned_calls = match outcome.map_err(|error| rpc.failed(error))? {
+                Outcome::Done(()) => Vec::new(),
+                Outcome::Planned(calls) => convert::planned(calls),
+            };
+            Ok(pb::DisableTemplateResponse { planned_calls })
+        })
+        .await
     }
 
     async fn get_template_robot(

@@ -1,6 +1,6 @@
 //! Messages of the group assistant and their readers.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use dinggate::pb::group::{
     self as pb, assistant_service_client::AssistantServiceClient, send_assistant_message_request::Content,
@@ -84,8 +84,8 @@ async fn every_kind_of_content_has_its_message_template() {
     let plain = pb::ActionCardContent { buttons: vec![button(1)], button_layout: 0, ..card.clone() };
     let own = pb::TemplateContent {
         template_id: "inner_app_template_text".to_owned(),
-        params: HashMap::from([("content".to_owned(), "own".to_owned())]),
-        media_ids: HashMap::from([("picture".to_owned(), "@own".to_owned())]),
+        params: BTreeMap::from([("content".to_owned(), "own".to_owned())]),
+        media_ids: BTreeMap::from([("picture".to_owned(), "@own".to_owned())]),
     };
     let shown = |orientation: &str| {
         json!({

@@ -1,7 +1,7 @@
 //! Pinned cards.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     time::{Duration, SystemTime},
 };
 
@@ -19,8 +19,8 @@ fn cards(gateway: &Gateway) -> PinnedCardServiceClient<Channel> {
     PinnedCardServiceClient::new(gateway.channel.clone())
 }
 
-fn values(name: &str, value: &str) -> HashMap<String, String> {
-    HashMap::from([(name.to_owned(), value.to_owned())])
+fn values(name: &str, value: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([(name.to_owned(), value.to_owned())])
 }
 
 fn card(group: &Option<pb::GroupRef>, id: &str) -> pb::PinCardRequest {

@@ -18,6 +18,7 @@ mod health;
 mod incident;
 mod legacy;
 mod members;
+mod once;
 mod operations;
 mod resolve;
 mod roles;

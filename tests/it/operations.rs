@@ -1,6 +1,7 @@
 //! The wire: what each operation sends and understands is pinned in `tests/golden/<operation id>.json`, and compared
 //! with the reference of DingTalk's API. A server that only records and replays stands where DingTalk would.
 
+mod claims;
 mod inside;
 mod ordinary;
 mod reference;
@@ -23,7 +24,7 @@ use axum::{
 };
 use dinggate::{
     config::Sources,
-    dingtalk::{App, Client, Context, Endpoint, Stats, app::AppConfig},
+    dingtalk::{App, Client, Context, Endpoint, app::AppConfig},
     operation::{
         self,
         group::GetGroup,
@@ -102,7 +103,7 @@ impl Recorder {
     }
 
     fn context() -> Context {
-        Context { deadline: Instant::now() + Duration::from_secs(10), stats: Arc::new(Stats::default()) }
+        Context::until(Instant::now() + Duration::from_secs(10))
     }
 
     /// The last request, which must be the golden one.

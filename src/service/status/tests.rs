@@ -15,8 +15,7 @@ fn every_reason_is_in_the_contract() {
     }
 }
 
-const DEMO: Subject<'_> =
-    Subject { app: "demo", group: Some("cid1"), owner: None, people: "members", request_id: "" };
+const DEMO: Subject<'_> = Subject { app: "demo", group: Some("cid1"), owner: None, people: "members" };
 
 /// The error that a row of the catalogue becomes.
 fn upstream_error(row: &'static catalogue::Row, spec: &'static dingtalk::Spec) -> group::Error {
