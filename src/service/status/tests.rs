@@ -90,3 +90,22 @@ fn thousands_of_faults_fit_into_a_trailer() {
     let violations = status.get_details_bad_request().expect("BadRequest").field_violations;
     assert!(violations.last().expect("some").description.contains("more faults"));
 }
+
+#[test]
+fn a_request_id_without_an_answer_says_what_to_do() {
+    let gone = Refusal::Unavailable(crate::store::Unavailable("gone".to_owned()));
+    for (refusal, code, reason, waits) in [
+        (Refusal::Reused, Code::InvalidArgument, "REQUEST_ID_REUSED", false),
+        (Refusal::InProgress, Code::Aborted, "DUPLICATE_IN_PROGRESS", true),
+        (Refusal::InDoubt, Code::Unknown, "OUTCOME_UNKNOWN", false),
+        (gone, Code::Unavailable, "STORE_UNAVAILABLE", true),
+    ] {
+        let status = refused("demo", "id", &refusal);
+        let info = status.get_details_error_info().expect("every error has ErrorInfo");
+        assert_eq!(
+            (status.code(), info.reason.as_str(), info.metadata["app"].as_str()),
+            (code, reason, "demo")
+        );
+        assert_eq!(status.get_details_retry_info().is_some(), waits, "{reason}");
+    }
+}
