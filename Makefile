@@ -19,7 +19,7 @@ build: rust-tools ## build the debug binary, sandbox included
 	cargo build --locked
 
 .PHONY: test
-test: rust-tools ## run all Rust tests
+test: rust-tools redis-server ## run all Rust tests
 	cargo test --workspace --locked
 
 .PHONY: fmt
@@ -97,6 +97,10 @@ clean: ## remove what was built and the installed tools
 .PHONY: python-tools
 python-tools:
 	@scripts/install_python_tools.sh
+
+.PHONY: redis-server
+redis-server:
+	@scripts/install_redis.sh
 
 .PHONY: rust-tools
 rust-tools:

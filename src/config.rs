@@ -13,6 +13,7 @@ use self::{
 use crate::{
     dingtalk::{App, DingtalkConfig, token::TokenConfig},
     server::{AuthConfig, ServerConfig},
+    store::StoreConfig,
     telemetry::TelemetryConfig,
 };
 
@@ -58,6 +59,8 @@ pub struct Config {
     pub dingtalk: DingtalkConfig,
     /// `[token]`
     pub token: TokenConfig,
+    /// `[store]`
+    pub store: StoreConfig,
     /// `[telemetry]`
     pub telemetry: TelemetryConfig,
 }

@@ -9,6 +9,7 @@ use dinggate::{
     dingtalk::{Client, Reason},
     server::Server,
     service::Apps,
+    store::{self, StoreKind},
     telemetry,
 };
 use tokio::{
@@ -53,7 +54,7 @@ enum Command {
     Check {
         #[command(flatten)]
         config: ConfigArg,
-        /// Also fetch an access token for every app
+        /// Also fetch an access token for every app, and ask the store whether it is there
         #[arg(long)]
         online: bool,
     },
@@ -159,10 +160,16 @@ async fn check(sources: Sources, online: bool) -> anyhow::Result<()> {
             }
         }
     }
+    let store = store::ping(&loaded.config.store).await;
+    match &store {
+        Ok(()) if loaded.config.store.kind == StoreKind::Memory => {}
+        Ok(()) => print("store: Redis answers\n")?,
+        Err(error) => print(&format!("store: {error}: look at store.url, and at firewalls on the way\n"))?,
+    }
     if failed > 0 {
         bail!("{failed} of {} app(s) cannot have an access token", loaded.apps.len());
     }
-    Ok(())
+    Ok(store?)
 }
 
 /// What to do about an access token that cannot be had.

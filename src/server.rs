@@ -40,7 +40,7 @@ use crate::{
     service::{
         Apps, AssistantApi, GroupApi, Later, Limits, MemberApi, Once, PinnedCardApi, Stack, TemplateApi,
     },
-    store::Store,
+    store::{Health, Store},
 };
 
 /// Probes are answered within a moment; a peer that never ends its request is not waited for.
@@ -146,6 +146,7 @@ pub struct Server {
     apps: Apps,
     groups: Groups,
     once: Once,
+    store: Store,
     grpc: TcpListener,
     http: TcpListener,
 }
@@ -156,10 +157,12 @@ impl Server {
         let config = loaded.config.server;
         let client =
             Client::new(&loaded.config.dingtalk, &loaded.config.token).map_err(|error| anyhow!(error))?;
+        let store = Store::open(&loaded.config.store).map_err(|error| anyhow!(error))?;
         Ok(Self {
             apps: Apps::new(loaded.apps),
             groups: Groups::new(client),
-            once: Once::new(Store::memory().outcomes),
+            once: Once::new(store.outcomes.clone()),
+            store,
             grpc: bind("server.grpc_addr", config.grpc_addr).await?,
             http: bind("server.http_addr", config.http_addr).await?,
             config,
@@ -196,6 +199,7 @@ impl Server {
         let apps = self.apps.iter().map(|app| app.alias()).collect::<Vec<_>>().join(",");
         let (stop_grpc, stop_http) = (CancellationToken::new(), CancellationToken::new());
         let (ready, readiness) = watch::channel(true);
+        let store = self.store.health.clone();
         let (health, health_service) = tonic_health::server::health_reporter();
         let limits = Limits {
             default_deadline: self.config.default_deadline,
@@ -213,7 +217,7 @@ impl Server {
                 TcpIncoming::from(self.grpc).with_nodelay(Some(true)),
                 stop_grpc.clone().cancelled_owned(),
             );
-        let http = axum::serve(self.http, http_routes(readiness))
+        let http = axum::serve(self.http, http_routes(Readiness { ready: readiness, store }))
             .with_graceful_shutdown(stop_http.clone().cancelled_owned());
         let (grpc, http) = (tokio::spawn(grpc), tokio::spawn(http.into_future()));
         set_all(&health, ServingStatus::Serving).await;
@@ -334,18 +338,31 @@ async fn end_watches(health: &mut HealthReporter) {
     }
 }
 
-/// `/livez`: the process answers. `/readyz`: it wants calls; neither asks DingTalk.
-fn http_routes(ready: watch::Receiver<bool>) -> Router {
-    Router::new().route("/livez", get(|| async { "ok\n" })).route("/readyz", get(readyz)).with_state(ready)
+/// What `/readyz` looks at.
+#[derive(Clone)]
+struct Readiness {
+    ready: watch::Receiver<bool>,
+    store: watch::Receiver<Health>,
 }
 
-async fn readyz(State(ready): State<watch::Receiver<bool>>) -> (StatusCode, Json<serde_json::Value>) {
-    if *ready.borrow() {
-        (StatusCode::OK, Json(json!({ "status": "ready", "reasons": [] })))
+/// `/livez`: the process answers. `/readyz`: it wants calls; neither asks DingTalk.
+fn http_routes(readiness: Readiness) -> Router {
+    Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .with_state(readiness)
+}
+
+/// A gateway whose store is lost still wants calls: the others have lost it, too.
+async fn readyz(State(readiness): State<Readiness>) -> (StatusCode, Json<serde_json::Value>) {
+    let mut reasons = Vec::new();
+    if *readiness.store.borrow() == Health::Degraded {
+        reasons.push("store: degraded, Redis cannot be reached");
+    }
+    if *readiness.ready.borrow() {
+        (StatusCode::OK, Json(json!({ "status": "ready", "reasons": reasons })))
     } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Json(json!({ "status": "draining", "reasons": ["the gateway is stopping"] })),
-        )
+        reasons.insert(0, "the gateway is stopping");
+        (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "draining", "reasons": reasons })))
     }
 }

@@ -184,8 +184,9 @@ impl Loader {
             // Of a file that says nothing, nothing follows.
             return Err(Faults(self.faults));
         }
-        let Config { server, auth, dingtalk, token, telemetry } = &self.config;
-        let faults = [server.faults(auth), dingtalk.faults(), token.faults(), telemetry.faults()];
+        let Config { server, auth, dingtalk, token, store, telemetry } = &self.config;
+        let faults =
+            [server.faults(auth), dingtalk.faults(), token.faults(), store.faults(), telemetry.faults()];
         for (path, text) in faults.into_iter().flatten() {
             self.consequence(keys(path), &Origin::Default, text);
         }
@@ -294,12 +295,13 @@ fn insert(table: &mut Table, path: &[String], value: &Value) -> Result<(), Strin
 }
 
 /// The endings of serde's messages, and what they mean to people who write a configuration.
-const ALLOWED: [(&str, &str); 11] = [
+const ALLOWED: [(&str, &str); 12] = [
     ("expected socket address", ADDRESS),
     ("invalid socket address syntax", ADDRESS),
     ("expected a duration", r#"must be a duration, such as "500ms", "10s" or "2m""#),
     ("expected parsable string", SIZE),
     ("expected integer overflow", SIZE),
+    ("expected u32", "must be a whole number, 0 or more"),
     ("expected usize", "must be a whole number, 0 or more"),
     ("expected f64", "must be a number"),
     ("expected a map", r#"must be a table, such as { "group.update" = 20 }"#),

@@ -82,7 +82,9 @@ pub(super) struct Setting {
 
 impl Setting {
     pub(super) fn new(path: Keys, value: &Value, origin: Origin) -> Self {
-        let secret = path.last().is_some_and(|key| key == SECRET);
+        // A password may hold anything, also what looks like the end of a URL's first part.
+        let guarded = path.join(".") == "store.url" && value.as_str().is_some_and(|url| url.contains('@'));
+        let secret = guarded || path.last().is_some_and(|key| key == SECRET);
         let shown = if secret { "[redacted]".to_owned() } else { without_passwords(&value.to_string()) };
         Self { path, shown, origin }
     }

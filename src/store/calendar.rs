@@ -1,8 +1,35 @@
-//! Months as DingTalk counts them: in China, which knows no summer time.
+//! The time of day, and months as DingTalk counts them: in China, which knows no summer time.
+
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+
+use super::micros;
 
 const SECOND: u64 = 1_000_000;
 const DAY: u64 = 24 * 3600 * SECOND;
 const CHINA: u64 = 8 * 3600 * SECOND;
+
+/// The time of day, as it passes for tokio.
+#[derive(Debug)]
+pub(super) struct Clock {
+    started: Instant,
+    unix: u64,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { started: Instant::now(), unix: micros(unix) }
+    }
+}
+
+impl Clock {
+    /// Microseconds since 1970.
+    pub(super) fn now(&self) -> u64 {
+        self.unix + micros(self.started.elapsed())
+    }
+}
 
 /// A month of China's calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,10 +9,17 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
+use tokio_util::sync::DropGuard;
+
+pub use self::config::{OnFailure, StoreConfig, StoreKind};
 use self::memory::{MemoryBudgets, MemoryFacts, MemoryNotices, MemoryOutcomes};
 
 mod calendar;
+mod config;
+mod degrade;
 pub mod memory;
+mod redis;
+mod spacing;
 
 /// What a place is held longer than its window: how far the clocks of ours and DingTalk's arrivals may jitter.
 const SLACK: Duration = Duration::from_millis(15);
@@ -220,7 +227,7 @@ pub enum Health {
     Degraded,
 }
 
-/// Everything that is shared. Cheap to clone.
+/// Everything that is shared. Cheap to clone; a store in Redis is looked after as long as there is a clone.
 #[derive(Debug, Clone)]
 pub struct Store {
     /// What calls to DingTalk may spend.
@@ -234,9 +241,32 @@ pub struct Store {
     /// How the store does.
     pub health: watch::Receiver<Health>,
     replicas: watch::Receiver<u32>,
+    /// Ends the tasks that look after the connection.
+    _open: Option<Arc<DropGuard>>,
+}
+
+/// Whether the store is there and answers.
+pub async fn ping(config: &StoreConfig) -> Result<(), Unavailable> {
+    match config.kind {
+        StoreKind::Memory => Ok(()),
+        StoreKind::Redis => redis::ping(config).await,
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Store {
+    /// The store of the configuration, to be called inside a runtime. It is not waited for: a Redis that is not there
+    /// is [`Health::Degraded`] until it is.
+    pub fn open(config: &StoreConfig) -> Result<Self, Unavailable> {
+        match config.kind {
+            StoreKind::Memory => Ok(Self::memory()),
+            StoreKind::Redis => redis::open(config),
+        }
+    }
+
     /// The store of one replica.
     pub fn memory() -> Self {
         // What these tell never changes, so nobody needs to be there to tell it.
@@ -248,6 +278,7 @@ impl Store {
             facts: Arc::new(MemoryFacts::default()),
             health,
             replicas,
+            _open: None,
         }
     }
 

@@ -128,6 +128,17 @@ async fn a_variable_that_is_not_text_is_a_fault_and_no_panic() {
 }
 
 #[tokio::test]
+async fn check_online_asks_the_store_whether_it_is_there() {
+    let (folder, dingtalk) = (Folder::new(), dingtalk().await);
+    configuration(&folder, &dingtalk.url());
+    let command = folder.command(&["check", "--online"]).env("DINGGATE__STORE__KIND", "redis");
+    let ended = command.env("DINGGATE__STORE__URL", format!("redis://:{SECRET}@{NOBODY}")).run().await;
+    assert!(ended.out.contains("DingTalk issues an access token"), "{ended:?}");
+    assert!(ended.out.contains("store: ") && ended.out.contains("refused"), "{ended:?}");
+    ended.badly();
+}
+
+#[tokio::test]
 async fn check_online_fetches_a_token_for_every_app() {
     let (folder, dingtalk) = (Folder::new(), dingtalk().await);
     configuration(&folder, &dingtalk.url());

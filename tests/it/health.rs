@@ -72,6 +72,17 @@ async fn the_gateway_and_each_service_are_serving() {
 }
 
 #[tokio::test]
+async fn without_its_store_it_says_so_and_still_serves() {
+    let gateway = Gateway::start_with(|sources| {
+        sources.with("store.kind", "redis").with("store.url", "redis://127.0.0.1:1")
+    })
+    .await;
+    let reasons = json!(["store: degraded, Redis cannot be reached"]);
+    assert_eq!(readyz(gateway.http_addr).await, (200, json!({ "status": "ready", "reasons": reasons })));
+    gateway.groups.clone().create_group(new_group("A group")).await.unwrap();
+}
+
+#[tokio::test]
 async fn while_it_drains_it_says_so_and_still_serves() {
     let mut gateway = Gateway::start_with(|sources| sources.with("server.drain_delay", "1h")).await;
     let mut overall = watch(&gateway, "").await;

@@ -51,6 +51,12 @@ fn a_bad_value_is_reported_with_its_line_its_path_and_what_is_allowed() {
         ("dingtalk", r#"max_response_size = "0B""#, "must be at least 1 byte"),
         ("token", r#"backoff_min = "0s""#, "must be longer than zero"),
         ("token", r#"backoff_min = "1m""#, "is longer than token.backoff_max"),
+        ("store", r#"prefix = "{a}""#, "must be a word without braces"),
+        ("store", r#"timeout = "0s""#, "must be longer than zero"),
+        ("store", "replicas = 0", "must be at least 1"),
+        ("store", "replicas = -1", number),
+        ("store", r#"kind = "disk""#, "unknown value `disk`, expected `memory` or `redis`"),
+        ("store", r#"on_failure = "panic""#, "unknown value `panic`, expected `degrade` or `fail`"),
         ("telemetry", r#"otlp_endpoint = "http://""#, "must begin with http:// or https:// and name a host"),
         ("telemetry", "sampler_arg = 1.5", "must be between 0 and 1"),
     ] {
@@ -151,8 +157,8 @@ app_secret = "S3cr3t-Of_The-App"
     let found = faults(text);
     let expected = [
         "dinggate.toml:2: telemetry.sampler_arg: must be between 0 and 1",
-        "dinggate.toml:4: foo.bar: unknown key `foo`, expected one of `server`, `auth`, `dingtalk`, `token`, `telemetry` or [[apps]]",
-        "dinggate.toml:5: empty: unknown key `empty`, expected one of `server`, `auth`, `dingtalk`, `token`, `telemetry` or [[apps]]",
+        "dinggate.toml:4: foo.bar: unknown key `foo`, expected one of `server`, `auth`, `dingtalk`, `token`, `store`, `telemetry` or [[apps]]",
+        "dinggate.toml:5: empty: unknown key `empty`, expected one of `server`, `auth`, `dingtalk`, `token`, `store`, `telemetry` or [[apps]]",
         "dinggate.toml:7: server.grpc_adr: unknown key `grpc_adr`, expected one of `grpc_addr`, `http_addr`",
         "dinggate.toml:8: server.drain_delay: must be a duration",
         "dinggate.toml:9: apps.#1.alias: must be 1 to 63",

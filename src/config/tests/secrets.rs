@@ -94,6 +94,41 @@ fn a_secret_must_be_there_once() {
 }
 
 #[test]
+fn the_store_has_its_url_from_one_place_and_shows_no_password() {
+    let folder = Folder::new(FILE);
+    let file = folder.0.join("url");
+    fs::write(&file, format!(" rediss://:{SECRET}@redis:6379\n")).unwrap();
+    let kind = ("DINGGATE__STORE__KIND", "redis");
+    let (url, url_file) = ("DINGGATE__STORE__URL", "DINGGATE__STORE__URL_FILE");
+    let with_password = format!("redis://:{SECRET}/#@redis");
+    let shown = folder.load(&[(url, &with_password)]).unwrap();
+    assert!(line(&shown, "store.url").unwrap().starts_with("store.url = [redacted]  #"));
+    let shown = folder.load(&[kind, (url, "redis://redis:6379")]).unwrap();
+    assert!(line(&shown, "store.url").unwrap().starts_with("store.url = \"redis://redis:6379\"  #"));
+    folder.load(&[kind, (url_file, file.to_str().unwrap())]).unwrap();
+
+    let both = [kind, (url, "redis://redis"), (url_file, file.to_str().unwrap())];
+    let found = folder.load(&both).unwrap_err();
+    assert_eq!(found, [format!("{url_file}: store.url_file: is given beside url: keep one of them")]);
+    for wrong in [format!("http://:{SECRET}@redis"), SECRET.to_owned()] {
+        let found = folder.load(&[kind, (url, &wrong)]).unwrap_err();
+        assert!(
+            found.len() == 1 && found[0].starts_with(&format!("{url}: store.url: must be a URL")),
+            "{found:?}"
+        );
+    }
+    let found = folder.load(&[kind, (url_file, "/nowhere")]).unwrap_err();
+    assert!(found[0].starts_with(&format!("{url_file}: store.url_file: cannot be read")), "{found:?}");
+    let found = folder.load(&[kind]).unwrap_err();
+    assert!(found[0].contains("store.url: is missing"), "{found:?}");
+    let found = folder.load(&[kind, (url, "redis://redis"), ("DINGGATE__STORE__CA_FILE", "/ca.pem")]);
+    assert_eq!(
+        found.unwrap_err(),
+        ["DINGGATE__STORE__CA_FILE: store.ca_file: is of use with a rediss:// URL only"]
+    );
+}
+
+#[test]
 fn passwords_in_urls_are_not_shown() {
     let text = FILE.to_owned() + "[telemetry]\notlp_endpoint = 'https://me:mine@collector:4317/a@b'\n";
     let shown = line(&loaded(&text, &[]), "telemetry.otlp_endpoint").unwrap();

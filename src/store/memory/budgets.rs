@@ -4,36 +4,24 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use tokio::time::Instant;
 
-use crate::store::{Ask, Budgets, Limit, Rate, Reserved, SLACK, Slot, Unavailable, Usage, calendar::Month};
+use crate::store::{
+    Ask, Budgets, Limit, Reserved, SLACK, Slot, Unavailable, Usage,
+    calendar::{Clock, Month},
+    degrade::{Seen, Spent},
+    micros,
+    spacing::Spacing,
+};
 
 /// Budgets of this process.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct MemoryBudgets {
     clock: Clock,
     book: Mutex<Book>,
-}
-
-/// The time of day, as it passes for tokio.
-#[derive(Debug)]
-struct Clock {
-    started: Instant,
-    unix: u64,
-}
-
-impl Clock {
-    fn now(&self) -> u64 {
-        self.unix + micros(self.started.elapsed())
-    }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +39,8 @@ struct Book {
 struct App {
     month: u64,
     month_calls: u64,
+    /// What the month had at the beginning of this book.
+    month_known: u64,
     month_paused: u64,
     operations: HashMap<&'static str, Operation>,
 }
@@ -77,7 +67,7 @@ impl App {
     /// Its month, after a look at the calendar.
     fn turn_to(&mut self, month: Month) {
         if self.month != month.number {
-            (self.month, self.month_calls) = (month.number, 0);
+            (self.month, self.month_calls, self.month_known) = (month.number, 0, 0);
         }
     }
 }
@@ -100,31 +90,6 @@ impl Operation {
     fn remove(&mut self, slot: Slot) -> Option<Place> {
         let index = self.places.iter().position(|place| place.slot == slot)?;
         self.places.remove(index)
-    }
-}
-
-/// A rate as the spacing of calls, and how many spacings may be run up at rest.
-struct Spacing {
-    each: u64,
-    burst: u64,
-}
-
-impl Spacing {
-    /// Half of an operation's places may be taken at once.
-    fn of_operation(rate: Rate) -> Self {
-        let burst = u64::from(rate.calls / 2);
-        Self { each: micros(rate.per) / u64::from(rate.calls.max(1)), burst }
-    }
-
-    /// A fifth of the window as burst and the rest as rate, so that both together stay below the limit.
-    fn of_egress(rate: Rate) -> Self {
-        let burst = (rate.calls / 5).max(1);
-        let rest = rate.calls.saturating_sub(burst).max(1);
-        Self { each: micros(rate.per) / u64::from(rest), burst: u64::from(burst - 1) }
-    }
-
-    fn allowance(&self) -> u64 {
-        self.burst * self.each
     }
 }
 
@@ -247,14 +212,47 @@ fn between(now: u64, then: u64) -> Duration {
     Duration::from_micros(then.saturating_sub(now))
 }
 
-impl Default for MemoryBudgets {
-    fn default() -> Self {
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { clock: Clock { started: Instant::now(), unix: micros(unix) }, book: Mutex::default() }
-    }
-}
-
 impl MemoryBudgets {
+    /// Budgets for somebody who has been elsewhere: the last place that was taken there lies `late` ahead, and the
+    /// months have had this much.
+    pub(in crate::store) fn after(late: Duration, months: &HashMap<Arc<str>, Seen>) -> Self {
+        let budgets = Self::default();
+        let (mut book, now) = budgets.open();
+        book.born = now + micros(late);
+        for (name, seen) in months {
+            let app = book.apps.entry(name.clone()).or_default();
+            app.turn_to(seen.month);
+            (app.month_calls, app.month_known) = (seen.calls, seen.calls);
+        }
+        drop(book);
+        budgets
+    }
+
+    /// [`Budgets::reserve`], which here needs nobody to be waited for.
+    pub(in crate::store) fn take(&self, ask: &Ask) -> Reserved {
+        let (mut book, now) = self.open();
+        book.reserve(now, ask)
+    }
+
+    /// [`Budgets::pause`], likewise.
+    pub(in crate::store) fn close(&self, ask: &Ask, limit: Limit, pause: Duration) {
+        let (mut book, now) = self.open();
+        book.pause(ask, limit, now.saturating_add(micros(pause)));
+    }
+
+    /// What has been spent here.
+    pub(in crate::store) fn spent(&self) -> Spent {
+        let (book, now) = self.open();
+        let places = book.apps.values().flat_map(|app| app.operations.values()).flat_map(|one| &one.places);
+        let held = places.filter(|place| place.release > now);
+        let late = held.map(|place| place.at).max().map(|at| between(now, at));
+        let calls = book
+            .apps
+            .iter()
+            .map(|(name, app)| (name.clone(), app.month_calls.cast_signed() - app.month_known.cast_signed()));
+        Spent { late, calls: calls.collect() }
+    }
+
     /// The book and the time, read while it is locked so that time does not go back.
     fn open(&self) -> (MutexGuard<'_, Book>, u64) {
         let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
@@ -266,8 +264,7 @@ impl MemoryBudgets {
 #[async_trait]
 impl Budgets for MemoryBudgets {
     async fn reserve(&self, ask: &Ask) -> Result<Reserved, Unavailable> {
-        let (mut book, now) = self.open();
-        Ok(book.reserve(now, ask))
+        Ok(self.take(ask))
     }
 
     async fn extend(&self, ask: &Ask, slot: Slot, late: Duration) -> Result<(), Unavailable> {
@@ -289,8 +286,7 @@ impl Budgets for MemoryBudgets {
     }
 
     async fn pause(&self, ask: &Ask, limit: Limit, pause: Duration) -> Result<(), Unavailable> {
-        let (mut book, now) = self.open();
-        book.pause(ask, limit, now.saturating_add(micros(pause)));
+        self.close(ask, limit, pause);
         Ok(())
     }
 

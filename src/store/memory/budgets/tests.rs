@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::Rate;
 
 const SECOND: u64 = 1_000_000;
 /// 2026-11-15 in China: no month ends nearby.
