@@ -85,6 +85,15 @@ sdk: build ## call the simulator with DingTalk's official Python SDK
 	@scripts/install_python_tools.sh scripts/sdk_requirements.txt .tools/sdk
 	.tools/sdk/bin/python tests/sdk/run.py $(BINARY)
 
+# Not part of CI as a whole: some figures are those of the machine, and it takes ten minutes. The quick one is.
+.PHONY: weather
+weather: rust-tools ## measure limits, retries, idempotency and caching against real processes (ten minutes)
+	cargo test --release --locked --test weather
+
+.PHONY: weather-quick
+weather-quick: rust-tools ## the same in a minute, without what depends on the speed of the machine
+	cargo test --locked --test weather -- --quick
+
 .PHONY: ci
 ci: ## everything that CI runs
 	.ci/run
