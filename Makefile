@@ -87,11 +87,11 @@ sdk: build ## call the simulator with DingTalk's official Python SDK
 
 # Not part of CI as a whole: some figures are those of the machine, and it takes ten minutes. The quick one is.
 .PHONY: weather
-weather: rust-tools ## measure limits, retries, idempotency and caching against real processes (ten minutes)
+weather: rust-tools redis-server ## measure limits, retries, idempotency and caching against real processes (ten minutes)
 	cargo test --release --locked --test weather
 
 .PHONY: weather-quick
-weather-quick: rust-tools ## the same in a minute, without what depends on the speed of the machine
+weather-quick: rust-tools redis-server ## the same in a minute, without what depends on the speed of the machine
 	cargo test --locked --test weather -- --quick
 
 .PHONY: ci

@@ -199,7 +199,7 @@ impl Server {
         let apps = self.apps.iter().map(|app| app.alias()).collect::<Vec<_>>().join(",");
         let (stop_grpc, stop_http) = (CancellationToken::new(), CancellationToken::new());
         let (ready, readiness) = watch::channel(true);
-        let store = self.store.health.clone();
+        let store = self.store;
         let (health, health_service) = tonic_health::server::health_reporter();
         let limits = Limits {
             default_deadline: self.config.default_deadline,
@@ -342,7 +342,8 @@ async fn end_watches(health: &mut HealthReporter) {
 #[derive(Clone)]
 struct Readiness {
     ready: watch::Receiver<bool>,
-    store: watch::Receiver<Health>,
+    /// Held for as long as the gateway serves: a store that nobody holds is not looked after.
+    store: Store,
 }
 
 /// `/livez`: the process answers. `/readyz`: it wants calls; neither asks DingTalk.
@@ -356,7 +357,7 @@ fn http_routes(readiness: Readiness) -> Router {
 /// A gateway whose store is lost still wants calls: the others have lost it, too.
 async fn readyz(State(readiness): State<Readiness>) -> (StatusCode, Json<serde_json::Value>) {
     let mut reasons = Vec::new();
-    if *readiness.store.borrow() == Health::Degraded {
+    if *readiness.store.health.borrow() == Health::Degraded {
         reasons.push("store: degraded, Redis cannot be reached");
     }
     if *readiness.ready.borrow() {

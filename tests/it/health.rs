@@ -6,7 +6,7 @@ use dinggate_simulator::Fault;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     task::yield_now,
     time::timeout,
 };
@@ -80,6 +80,19 @@ async fn without_its_store_it_says_so_and_still_serves() {
     let reasons = json!(["store: degraded, Redis cannot be reached"]);
     assert_eq!(readyz(gateway.http_addr).await, (200, json!({ "status": "ready", "reasons": reasons })));
     gateway.groups.clone().create_group(new_group("A group")).await.unwrap();
+}
+
+#[tokio::test]
+async fn it_looks_for_its_store_as_long_as_it_serves() {
+    let redis = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", redis.local_addr().unwrap());
+    let gateway =
+        Gateway::start_with(|sources| sources.with("store.kind", "redis").with("store.url", url)).await;
+    // Some may be older than the gateway, but not so many.
+    for _ in 0..10 {
+        drop(timeout(SOON, redis.accept()).await.expect("another try").unwrap());
+    }
+    gateway.stop().await;
 }
 
 #[tokio::test]
