@@ -11,7 +11,10 @@ use self::{
     report::{Origin, Setting, keys},
 };
 use crate::{
-    dingtalk::{App, DingtalkConfig, token::TokenConfig},
+    dingtalk::{
+        App, DingtalkConfig, LimitsConfig, breaker::BreakerConfig, retry::RetryConfig, token::TokenConfig,
+    },
+    group::CacheConfig,
     server::{AuthConfig, ServerConfig},
     store::StoreConfig,
     telemetry::TelemetryConfig,
@@ -57,8 +60,16 @@ pub struct Config {
     pub auth: AuthConfig,
     /// `[dingtalk]`
     pub dingtalk: DingtalkConfig,
+    /// `[limits]`
+    pub limits: LimitsConfig,
     /// `[token]`
     pub token: TokenConfig,
+    /// `[retry]`
+    pub retry: RetryConfig,
+    /// `[breaker]`
+    pub breaker: BreakerConfig,
+    /// `[cache]`
+    pub cache: CacheConfig,
     /// `[store]`
     pub store: StoreConfig,
     /// `[telemetry]`

@@ -5,11 +5,11 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Parser, Subcommand};
 use dinggate::{
-    config::{self, Sources},
+    config::{self, Config, Sources},
     dingtalk::{Client, Reason},
     server::Server,
     service::Apps,
-    store::{self, StoreKind},
+    store::{self, Store, StoreKind},
     telemetry,
 };
 use tokio::{
@@ -147,8 +147,9 @@ async fn check(sources: Sources, online: bool) -> anyhow::Result<()> {
     if !online {
         return Ok(());
     }
-    let client =
-        Client::new(&loaded.config.dingtalk, &loaded.config.token).map_err(|error| anyhow!(error))?;
+    let Config { dingtalk, token, limits, retry, breaker, .. } = &loaded.config;
+    let client = Client::new(dingtalk, token, limits, retry, breaker, Store::memory().budgets)
+        .map_err(|error| anyhow!(error))?;
     let mut failed = 0;
     for app in &loaded.apps {
         let deadline = Instant::now() + loaded.config.server.default_deadline;

@@ -21,7 +21,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use tracing::{info, warn};
 
 use crate::{
-    config::Loaded,
+    config::{Config, Loaded},
     dingtalk::Client,
     group::Groups,
     pb::{
@@ -154,13 +154,14 @@ pub struct Server {
 impl Server {
     /// Wires the parts and binds the ports. Calls nobody yet.
     pub async fn build(loaded: Loaded) -> anyhow::Result<Self> {
-        let config = loaded.config.server;
-        let client =
-            Client::new(&loaded.config.dingtalk, &loaded.config.token).map_err(|error| anyhow!(error))?;
-        let store = Store::open(&loaded.config.store).map_err(|error| anyhow!(error))?;
+        let Config { server: config, dingtalk, token, limits, retry, breaker, cache, store, .. } =
+            loaded.config;
+        let store = Store::open(&store).map_err(|error| anyhow!(error))?;
+        let client = Client::new(&dingtalk, &token, &limits, &retry, &breaker, store.budgets.clone())
+            .map_err(|error| anyhow!(error))?;
         Ok(Self {
             apps: Apps::new(loaded.apps),
-            groups: Groups::new(client),
+            groups: Groups::new(client, cache, store.notices.clone(), store.facts.clone()),
             once: Once::new(store.outcomes.clone()),
             store,
             grpc: bind("server.grpc_addr", config.grpc_addr).await?,

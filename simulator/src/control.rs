@@ -12,7 +12,13 @@
 //! | `POST /_sim/quotas` | other limits (see [`Quotas`]), such as `{"app_per_second": 40}`; what is left out is not limited |
 //! | `GET /_sim/faults` | the faults in waiting |
 //! | `POST /_sim/faults` | adds one: `{"operation": "group.create", "times": 2, "fault": {"kind": "delay", "ms": 100}}` (see [`Fault`]) |
-//! | `DELETE /_sim/faults` | removes all |
+//! | `DELETE /_sim/faults` | removes all, outages and chances too |
+//! | `GET /_sim/chances` | the faults that are drawn by lot |
+//! | `POST /_sim/chances` | replaces them: `{"seed": 7, "chances": [{"operation": "*", "share": 0.2, "fault": {"kind": "drop_after"}}]}` |
+//! | `POST /_sim/outage` | every request meets a fault: `{"operation": "*", "fault": {"kind": "html", "status": 503}}` |
+//! | `DELETE /_sim/outage` | ends all outages |
+//! | `POST /_sim/latency` | `{"ms": 50}`: so long takes every answer |
+//! | `GET /_sim/titles` | how many groups have each title |
 //! | `POST /_sim/tokens/revoke` | makes every token invalid |
 //! | `POST /_sim/tokens/lifetime` | `{"seconds": 60}`, for tokens issued from now on |
 //! | `POST /_sim/apps/{app_key}/permissions` | `{"grant": ["…"], "revoke": ["…"]}` |
@@ -34,7 +40,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::call::{Answer, Call};
-use crate::faults::{ANY, Planned};
+use crate::faults::{self, ANY, Chance, Fault, Planned};
 use crate::quotas::Quotas;
 use crate::reference;
 use crate::seed::Seed;
@@ -76,6 +82,7 @@ fn serve(shared: &Shared, call: &Call) -> Result<Value, Refused> {
             return Ok(json!({
                 "operations": state.log.counters(),
                 "apps": state.log.tallies(),
+                "faults": state.log.faults(),
                 "throttled": state.log.limits(),
                 "metered": state.metered(),
                 "token_requests": state.log.token_requests(),
@@ -86,6 +93,21 @@ fn serve(shared: &Shared, call: &Call) -> Result<Value, Refused> {
         ("POST", ["quotas"]) => state.gate.set_quotas(quotas(call)?),
         ("GET", ["faults"]) => return Ok(json!(state.faults.list())),
         ("POST", ["faults"]) => state.faults.plan(planned(call)?),
+        ("GET", ["chances"]) => return Ok(json!(state.faults.chances())),
+        ("POST", ["chances"]) => {
+            let Lottery { seed, chances } = lottery(call)?;
+            state.faults.set_chances(seed, chances);
+        }
+        ("POST", ["outage"]) => {
+            let Planned { operation, fault, .. } = planned(call)?;
+            state.faults.start_outage(&operation, fault);
+        }
+        ("DELETE", ["outage"]) => state.faults.end_outages(),
+        ("POST", ["latency"]) => {
+            let body: Lag = read(call)?;
+            state.latency = Duration::from_millis(body.ms);
+        }
+        ("GET", ["titles"]) => return Ok(json!(state.world.titles())),
         ("DELETE", ["faults"]) => state.faults.clear(),
         ("POST", ["tokens", "revoke"]) => state.world.revoke_tokens(),
         ("POST", ["tokens", "lifetime"]) => {
@@ -142,6 +164,14 @@ struct Lag {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Lottery {
+    #[serde(default)]
+    seed: u64,
+    chances: Vec<Chance>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Reading {
     message: String,
     users: Vec<String>,
@@ -164,13 +194,31 @@ fn seed(call: &Call) -> Result<Seed, Refused> {
 
 fn planned(call: &Call) -> Result<Planned, Refused> {
     let planned: Planned = read(call)?;
-    if planned.operation != ANY && !reference::is_known(&planned.operation) {
-        return Err(bad(format!("operation: no operation \"{}\" in the reference", planned.operation)));
+    check(&planned.operation, &planned.fault)?;
+    Ok(planned)
+}
+
+fn check(operation: &str, fault: &Fault) -> Result<(), Refused> {
+    if operation != ANY && !reference::is_known(operation) {
+        return Err(bad(format!("operation: no operation \"{operation}\" in the reference")));
     }
-    if let Some(status) = planned.fault.bad_status() {
+    if let Some(status) = fault.bad_status() {
         return Err(bad(format!("fault.status: {status} is not between 200 and 999")));
     }
-    Ok(planned)
+    Ok(())
+}
+
+fn lottery(call: &Call) -> Result<Lottery, Refused> {
+    let lottery: Lottery = read(call)?;
+    for chance in &lottery.chances {
+        check(&chance.operation, &chance.fault)?;
+    }
+    match faults::impossible(&lottery.chances) {
+        Some(chance) => {
+            Err(bad(format!("share: \"{}\" has more than all of its requests", chance.operation)))
+        }
+        None => Ok(lottery),
+    }
 }
 
 fn quotas(call: &Call) -> Result<Quotas, Refused> {

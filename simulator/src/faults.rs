@@ -1,7 +1,10 @@
-//! Faults on demand: what the next requests of an operation meet instead of a plain answer.
+//! Faults on demand: what the next requests of an operation, a share of them, or all of them meet instead of a plain
+//! answer.
 
 use std::collections::VecDeque;
 
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 /// Matches every operation.
@@ -86,13 +89,19 @@ pub enum Fault {
     IpBan,
     /// No answer until the client goes away; nothing is applied.
     Hang,
+    /// Every token becomes invalid, just before the request is looked at.
+    RevokeTokens,
 }
 
 impl Fault {
     /// Whether the request takes effect.
     pub fn applied(&self) -> bool {
         match self {
-            Fault::Delay { .. } | Fault::DelayAfter { .. } | Fault::DropAfter | Fault::Truncate => true,
+            Fault::Delay { .. }
+            | Fault::DelayAfter { .. }
+            | Fault::DropAfter
+            | Fault::Truncate
+            | Fault::RevokeTokens => true,
             Fault::DropBefore | Fault::Throttle | Fault::IpBan | Fault::Hang => false,
             Fault::Garbage { applied, .. }
             | Fault::Html { applied, .. }
@@ -118,6 +127,7 @@ impl Fault {
             Fault::Throttle => "throttle",
             Fault::IpBan => "ip_ban",
             Fault::Hang => "hang",
+            Fault::RevokeTokens => "revoke_tokens",
         }
     }
 
@@ -146,13 +156,69 @@ pub struct Planned {
     pub fault: Fault,
 }
 
-/// The faults in waiting, first come first served.
-#[derive(Debug, Default)]
+/// A fault that meets a share of the requests, drawn by lot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chance {
+    /// An operation id, `unknown`, or [`ANY`].
+    pub operation: String,
+    /// Of the requests of the operation, from 0 to 1. Each request meets one fault at most.
+    pub share: f64,
+    /// What they meet.
+    pub fault: Fault,
+}
+
+impl Chance {
+    fn concerns(&self, operation: &str) -> bool {
+        self.operation == operation || self.operation == ANY
+    }
+}
+
+/// The first of the chances whose shares cannot be had: an operation has no more than all of its requests.
+pub(crate) fn impossible(chances: &[Chance]) -> Option<&Chance> {
+    chances.iter().find(|one| {
+        let shares = chances.iter().filter(|other| other.concerns(&one.operation)).map(|other| other.share);
+        !(0.0..=1.0).contains(&one.share) || shares.sum::<f64>() > 1.0 + f64::EPSILON
+    })
+}
+
+/// The faults in waiting. An outage comes before what is planned, first come first served, and that before chance.
+#[derive(Debug)]
 pub(crate) struct Faults {
+    outages: Vec<(String, Fault)>,
     planned: VecDeque<Planned>,
+    chances: Vec<Chance>,
+    random: StdRng,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        let random = StdRng::seed_from_u64(0);
+        Faults { outages: Vec::new(), planned: VecDeque::new(), chances: Vec::new(), random }
+    }
 }
 
 impl Faults {
+    /// Replaces all chances. The same seed draws the same faults for the same sequence of requests.
+    pub(crate) fn set_chances(&mut self, seed: u64, chances: Vec<Chance>) {
+        self.random = StdRng::seed_from_u64(seed);
+        self.chances = chances;
+    }
+
+    pub(crate) fn chances(&self) -> &[Chance] {
+        &self.chances
+    }
+
+    /// From now on every request of `operation` meets `fault`.
+    pub(crate) fn start_outage(&mut self, operation: &str, fault: Fault) {
+        self.outages.retain(|(other, _)| other != operation);
+        self.outages.push((operation.to_owned(), fault));
+    }
+
+    pub(crate) fn end_outages(&mut self) {
+        self.outages.clear();
+    }
+
     pub(crate) fn plan(&mut self, planned: Planned) {
         if planned.times > 0 {
             self.planned.push_back(planned);
@@ -161,6 +227,28 @@ impl Faults {
 
     /// The fault for a request of `operation`, if one is due: each request takes one.
     pub(crate) fn take(&mut self, operation: &str) -> Option<Fault> {
+        let mut outages = self.outages.iter();
+        if let Some((_, fault)) = outages.find(|(other, _)| other == operation || other == ANY) {
+            return Some(fault.clone());
+        }
+        self.take_planned(operation).or_else(|| self.draw(operation))
+    }
+
+    fn draw(&mut self, operation: &str) -> Option<Fault> {
+        if !self.chances.iter().any(|chance| chance.concerns(operation)) {
+            return None;
+        }
+        let mut lot: f64 = self.random.random();
+        for chance in self.chances.iter().filter(|chance| chance.concerns(operation)) {
+            if lot < chance.share {
+                return Some(chance.fault.clone());
+            }
+            lot -= chance.share;
+        }
+        None
+    }
+
+    fn take_planned(&mut self, operation: &str) -> Option<Fault> {
         let matches = |planned: &Planned| planned.operation == operation || planned.operation == ANY;
         let index = self.planned.iter().position(matches)?;
         let planned = &mut self.planned[index];
@@ -177,7 +265,9 @@ impl Faults {
     }
 
     pub(crate) fn clear(&mut self) {
+        self.outages.clear();
         self.planned.clear();
+        self.chances.clear();
     }
 }
 
@@ -226,6 +316,25 @@ mod tests {
         assert_eq!(faults.take("group.update"), Some(Fault::Hang));
         assert_eq!(faults.take("group.create"), Some(Fault::Throttle));
         assert_eq!(faults.take("group.create"), None);
+    }
+
+    #[test]
+    fn chance_spoils_the_share_it_is_told_and_the_same_requests_each_time() {
+        let chance = |operation: &str, share, fault| Chance { operation: operation.into(), share, fault };
+        let chances = vec![chance(ANY, 0.2, Fault::DropAfter), chance("group.create", 0.1, Fault::Hang)];
+        let draw = |seed| {
+            let mut faults = Faults::default();
+            faults.set_chances(seed, chances.clone());
+            (0..10_000).map(|_| faults.take("group.create")).collect::<Vec<_>>()
+        };
+        let drawn = draw(7);
+        let share = |fault: Fault| drawn.iter().flatten().filter(|drawn| **drawn == fault).count();
+        assert!((1_900..2_100).contains(&share(Fault::DropAfter)), "{}", share(Fault::DropAfter));
+        assert!((900..1_100).contains(&share(Fault::Hang)), "{}", share(Fault::Hang));
+        assert!(drawn == draw(7) && drawn != draw(8));
+        assert_eq!(impossible(&chances), None);
+        let too_much = [chance(ANY, 0.6, Fault::Hang), chance("group.create", 0.5, Fault::Hang)];
+        assert_eq!(impossible(&too_much), Some(&too_much[1]));
     }
 
     #[test]

@@ -31,7 +31,7 @@ mod simulator;
 mod state;
 mod world;
 
-pub use faults::{ANY, Fault, Planned};
+pub use faults::{ANY, Chance, Fault, Planned};
 pub use log::{CallRecord, Counter, Tally};
 pub use quotas::{BanPage, Limit, Quotas};
 pub use reference::API_JSON;

@@ -72,6 +72,7 @@ pub(crate) struct Log {
     records: VecDeque<CallRecord>,
     received: u64,
     counters: BTreeMap<&'static str, Counter>,
+    faults: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
     limits: BTreeMap<Limit, u64>,
     apps: BTreeMap<String, BTreeMap<&'static str, Tally>>,
 }
@@ -88,6 +89,9 @@ impl Log {
         self.received += 1;
         let operation = call.route.operation_id();
         self.count(operation, caller, fault.is_some(), limit);
+        if let Some(fault) = fault {
+            *self.faults.entry(operation).or_default().entry(fault.kind()).or_default() += 1;
+        }
         if self.records.len() == MAX_RECORDS {
             self.records.pop_front();
         }
@@ -152,6 +156,11 @@ impl Log {
         self.counters.get(operation).copied().unwrap_or_default()
     }
 
+    /// The faults met, by operation and kind.
+    pub(crate) fn faults(&self) -> &BTreeMap<&'static str, BTreeMap<&'static str, u64>> {
+        &self.faults
+    }
+
     /// Requests refused, by limit.
     pub(crate) fn limits(&self) -> BTreeMap<Limit, u64> {
         self.limits.clone()
@@ -172,6 +181,7 @@ impl Log {
     pub(crate) fn clear(&mut self) {
         self.records.clear();
         self.counters.clear();
+        self.faults.clear();
         self.limits.clear();
         self.apps.clear();
     }

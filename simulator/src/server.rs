@@ -79,6 +79,7 @@ async fn handle(
     if call.path.starts_with(control::PREFIX) {
         return Ok(control::answer(&shared, &call).into_response());
     }
+    let latency = shared.lock().latency;
     let (seq, fault) = match shared.lock().receive(&call) {
         Received::Refused(answer) => return Ok(answer.into_response()),
         Received::Admitted { seq, fault } => (seq, fault),
@@ -86,8 +87,14 @@ async fn handle(
     if let Some(Fault::Delay { ms }) = fault {
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
+    if fault == Some(Fault::RevokeTokens) {
+        shared.lock().world.revoke_tokens();
+    }
     let applied = fault.as_ref().is_none_or(Fault::applied);
     let plain = applied.then(|| shared.lock().apply(&call));
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
     if let Some(Fault::DelayAfter { ms }) = fault {
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }

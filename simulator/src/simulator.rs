@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::faults::{ANY, Fault, Planned};
+use crate::faults::{self, ANY, Chance, Fault, Planned};
 use crate::log::{CallRecord, Counter};
 use crate::quotas::{Limit, Quotas};
 use crate::reference;
@@ -117,7 +117,54 @@ impl Simulator {
         self.shared.lock().faults.plan(Planned { operation: op.to_owned(), times, fault });
     }
 
-    /// Drops the faults that have not struck yet.
+    /// From now on a share of the requests meets a fault, drawn by lot; this replaces what was set before. The same
+    /// `seed` draws the same faults for the same sequence of requests. Faults planned for the next requests come first.
+    ///
+    /// # Panics
+    /// When an operation is not in the reference, its shares exceed 1, or a fault has a status HTTP does not allow.
+    pub fn set_chances(&self, seed: u64, chances: &[Chance]) {
+        for chance in chances {
+            let op = &chance.operation;
+            assert!(op == ANY || reference::is_known(op), "no operation {op:?} in the reference");
+            assert_eq!(chance.fault.bad_status(), None, "not an HTTP status");
+        }
+        assert_eq!(faults::impossible(chances), None, "more than all requests");
+        self.shared.lock().faults.set_chances(seed, chances.to_vec());
+    }
+
+    /// Every request of an operation (or of [`ANY`]) meets a fault until [`Simulator::end_outages`].
+    ///
+    /// # Panics
+    /// When the operation is not in the reference, or the fault has a status HTTP does not allow.
+    pub fn start_outage(&self, op: &str, fault: Fault) {
+        assert!(op == ANY || reference::is_known(op), "no operation {op:?} in the reference");
+        assert_eq!(fault.bad_status(), None, "not an HTTP status");
+        self.shared.lock().faults.start_outage(op, fault);
+    }
+
+    /// All is well again, but for the faults that are planned or left to chance.
+    pub fn end_outages(&self) {
+        self.shared.lock().faults.end_outages();
+    }
+
+    /// How many requests of an operation met faults of a [`Fault::kind`].
+    pub fn faults_met(&self, op: &str, kind: &str) -> u64 {
+        let state = self.shared.lock();
+        state.log.faults().get(op).and_then(|kinds| kinds.get(kind)).copied().unwrap_or_default()
+    }
+
+    /// How long every answer takes from now on. What was asked for happens on arrival, as when an answer is lost.
+    pub fn set_latency(&self, latency: Duration) {
+        self.shared.lock().latency = latency;
+    }
+
+    /// How many groups have each title: two of one tell of a call that was carried out twice.
+    pub fn titles(&self) -> BTreeMap<String, usize> {
+        let state = self.shared.lock();
+        state.world.titles().into_iter().map(|(title, count)| (title.to_owned(), count)).collect()
+    }
+
+    /// Drops the faults that have not struck yet, outages and chances too.
     pub fn clear_faults(&self) {
         self.shared.lock().faults.clear();
     }

@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub(crate) gate: Gate,
     pub(crate) faults: Faults,
     pub(crate) log: Log,
+    /// How long every answer takes.
+    pub(crate) latency: Duration,
 }
 
 /// What becomes of a request on arrival.
@@ -52,6 +54,7 @@ impl Shared {
             quotas,
             faults: Faults::default(),
             log: Log::default(),
+            latency: Duration::ZERO,
         };
         Shared { state: Mutex::new(state), connections: AtomicU64::new(0) }
     }
@@ -119,6 +122,7 @@ impl State {
         self.gate = Gate::new(self.seed.quotas.clone().unwrap_or_else(|| self.quotas.clone()));
         self.faults.clear();
         self.log.clear();
+        self.latency = Duration::ZERO;
     }
 
     fn moment(&self) -> Moment {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     dingtalk::{App, app::AppConfig},
-    operation::chunks,
+    operation::{self, chunks},
 };
 
 /// What humantime can express beyond this, a clock cannot.
@@ -184,9 +184,19 @@ impl Loader {
             // Of a file that says nothing, nothing follows.
             return Err(Faults(self.faults));
         }
-        let Config { server, auth, dingtalk, token, store, telemetry } = &self.config;
-        let faults =
-            [server.faults(auth), dingtalk.faults(), token.faults(), store.faults(), telemetry.faults()];
+        let Config { server, auth, dingtalk, limits, token, retry, breaker, cache, store, telemetry } =
+            &self.config;
+        let faults = [
+            server.faults(auth),
+            dingtalk.faults(),
+            limits.faults(),
+            token.faults(),
+            retry.faults(),
+            breaker.faults(),
+            cache.faults(),
+            store.faults(),
+            telemetry.faults(),
+        ];
         for (path, text) in faults.into_iter().flatten() {
             self.consequence(keys(path), &Origin::Default, text);
         }
@@ -208,6 +218,8 @@ impl Loader {
             let path = |key: &str| vec!["apps".to_owned(), name.clone(), key.to_owned()];
             let mut faults = config.faults();
             faults.extend(chunks::fault(&config.chunk_sizes).map(|text| ("chunk_sizes", text)));
+            faults
+                .extend(operation::unknown(config.limits.per_second_of.keys()).map(|text| ("limits", text)));
             let secret = secret(&config).map_err(|fault| faults.push(fault));
             if !aliases.insert(config.alias.clone()) && !config.alias.is_empty() {
                 faults.push(("alias", "is another app's alias already".to_owned()));

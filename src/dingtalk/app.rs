@@ -5,6 +5,7 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use secrecy::SecretString;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::endpoint::{Generation, Spec};
+use crate::store::Rate;
 
 /// `[[apps]]` of the configuration.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -39,6 +41,27 @@ pub struct AppConfig {
     pub generation: Generation,
     /// How many people one call names at most, by operation, where it is not to be DingTalk's documented limit.
     pub chunk_sizes: BTreeMap<String, usize>,
+    /// What it may spend.
+    pub limits: AppLimits,
+}
+
+/// `apps.limits` of the configuration: what DingTalk lets the app spend.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AppLimits {
+    /// Calls to each operation in any second.
+    pub per_second: u32,
+    /// Other numbers for some operations, by their ids.
+    pub per_second_of: BTreeMap<String, u32>,
+    /// Metered calls in a month; 0 for no limit.
+    pub per_month: u64,
+}
+
+impl Default for AppLimits {
+    /// What an organisation of the standard edition has.
+    fn default() -> Self {
+        Self { per_second: 20, per_second_of: BTreeMap::new(), per_month: 5000 }
+    }
 }
 
 /// DingTalk's sites.
@@ -81,6 +104,7 @@ struct Inner {
     token_endpoint: TokenEndpoint,
     generation: Generation,
     chunk_sizes: BTreeMap<String, usize>,
+    limits: AppLimits,
     token_key: Arc<TokenKey>,
 }
 
@@ -122,6 +146,7 @@ impl App {
             token_endpoint: config.token_endpoint,
             generation: config.generation,
             chunk_sizes: config.chunk_sizes.clone(),
+            limits: config.limits.clone(),
             token_key: Arc::new(token_key),
         }))
     }
@@ -154,6 +179,18 @@ impl App {
     /// Takes over the secret of the same app as it was read again. Tokens that are held stay in use.
     pub fn renew_secret(&self, from: &App) {
         *self.0.app_secret.write().unwrap_or_else(PoisonError::into_inner) = from.app_secret();
+    }
+
+    /// How often the app may call an operation.
+    pub fn rate(&self, operation: &str) -> Rate {
+        let limits = &self.0.limits;
+        let calls = *limits.per_second_of.get(operation).unwrap_or(&limits.per_second);
+        Rate { calls, per: Duration::from_secs(1) }
+    }
+
+    /// Metered calls that the app may make in a month, if they are limited.
+    pub fn month(&self) -> Option<u64> {
+        Some(self.0.limits.per_month).filter(|calls| *calls > 0)
     }
 
     pub(super) fn corp_id(&self) -> &str {
@@ -206,6 +243,10 @@ impl AppConfig {
             if url.as_ref().is_some_and(|url| !is_base(url)) {
                 fault(key, "must be http or https, a host, and nothing after it");
             }
+        }
+        let Self { limits: AppLimits { per_second, per_second_of, .. }, .. } = self;
+        if *per_second == 0 || per_second_of.values().any(|calls| *calls == 0) {
+            fault("limits", "must allow at least 1 call a second");
         }
         faults
     }

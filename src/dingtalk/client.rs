@@ -13,20 +13,27 @@ use ::http::HeaderValue;
 use bytes::Bytes;
 use bytesize::ByteSize;
 use serde::Deserialize;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep},
+};
 use tracing::{Instrument, Span, debug, field, info_span, warn};
 
 use super::{
     app::App,
+    breaker::{BreakerConfig, Breakers, Circuit, Pass},
     claim::Claimed,
     endpoint::{Auth, Endpoint, Generation, Params, Repeat, Spec},
     error::Error,
     generation,
     http::{Http, Request},
-    retry::{self, Retry},
+    limiter::{Claimant, Limiter, LimitsConfig, Permit},
+    provenance::{Provenance, Worst},
+    retry::{self, Budget, History, Retry, RetryConfig},
     token::{Token, TokenConfig, Tokens},
     token_endpoint::UpstreamTokens,
 };
+use crate::store::{Budgets, Usage};
 
 /// `[dingtalk]` of the configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -69,6 +76,8 @@ impl DingtalkConfig {
 pub struct Context {
     /// When the caller stops waiting.
     pub deadline: Instant,
+    /// Who calls, and how patiently.
+    pub claimant: Claimant,
     /// What the RPC has cost so far.
     pub stats: Arc<Stats>,
     /// The claim on the caller's `request_id`, if there is one.
@@ -78,7 +87,7 @@ pub struct Context {
 impl Context {
     /// A context in which nothing has happened yet.
     pub fn until(deadline: Instant) -> Self {
-        Self { deadline, stats: Arc::default(), claim: None }
+        Self { deadline, claimant: Claimant::default(), stats: Arc::default(), claim: None }
     }
 }
 
@@ -87,6 +96,7 @@ impl Context {
 pub struct Stats {
     upstream_calls: AtomicU32,
     request_id: Mutex<Option<String>>,
+    provenance: Worst,
 }
 
 impl Stats {
@@ -98,6 +108,16 @@ impl Stats {
     /// DingTalk's id of the last request.
     pub fn request_id(&self) -> Option<String> {
         self.request_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where the answer came from; none where it can only come from DingTalk.
+    pub fn provenance(&self) -> Option<Provenance> {
+        self.provenance.get()
+    }
+
+    /// Part of the answer came from there.
+    pub fn came_from(&self, provenance: Provenance) {
+        self.provenance.note(provenance);
     }
 
     fn answered(&self, request_id: Option<String>) {
@@ -112,14 +132,32 @@ impl Stats {
 pub struct Client {
     transport: Transport,
     tokens: Tokens<UpstreamTokens>,
+    limiter: Limiter,
+    breakers: Breakers,
+    retry: RetryConfig,
+    budget: Budget,
 }
 
 impl Client {
     /// Sets up the connection pool; connects to nothing yet.
-    pub fn new(config: &DingtalkConfig, token: &TokenConfig) -> Result<Self, String> {
+    pub fn new(
+        config: &DingtalkConfig,
+        token: &TokenConfig,
+        limits: &LimitsConfig,
+        retry: &RetryConfig,
+        breaker: &BreakerConfig,
+        budgets: Arc<dyn Budgets>,
+    ) -> Result<Self, String> {
         let transport = Transport { http: Http::new(config)?, request_timeout: config.request_timeout };
         let tokens = Tokens::new(UpstreamTokens(transport.clone()), token.clone());
-        Ok(Self { transport, tokens })
+        Ok(Self {
+            transport,
+            tokens,
+            limiter: Limiter::new(budgets, limits.clone()),
+            breakers: Breakers::new(breaker.clone()),
+            retry: retry.clone(),
+            budget: Budget::new(retry),
+        })
     }
 
     /// Carries out one operation for an app.
@@ -138,21 +176,65 @@ impl Client {
         self.tokens.get(app, deadline).await.map(drop)
     }
 
+    /// The breakers of an app that are not closed.
+    pub fn circuits(&self, app: &App) -> Vec<Circuit> {
+        self.breakers.circuits(app.alias())
+    }
+
+    /// What an app has used of an operation; the store is asked, DingTalk is not.
+    pub async fn usage(&self, app: &App, operation: &str) -> Result<Usage, Error> {
+        self.limiter.usage(app, operation).await
+    }
+
+    /// Calls of the app that wait for the operation at this replica.
+    pub fn waiting(&self, app: &App, operation: &str) -> usize {
+        self.limiter.waiting(app, operation)
+    }
+
     /// The policy of a call, on one screen.
     async fn send(&self, context: &Context, outgoing: Outgoing) -> Result<Bytes, Error> {
-        let mut attempt = 0;
+        let (app, repeat) = (&outgoing.app, outgoing.spec.repeat);
+        let (mut attempt, mut history, mut last) = (0, History::default(), None);
         loop {
             attempt += 1;
-            let token = self.tokens.get(&outgoing.app, context.deadline).await?;
-            let error = match self.attempt(context, &outgoing, &token, attempt).await {
+            let Admitted { token, permit, pass } = match self.admit(context, &outgoing).await {
+                Ok(admitted) => admitted,
+                // A repeat that cannot be sent: what went wrong before is the answer.
+                Err(error) => return Err(last.unwrap_or(error)),
+            };
+            if attempt == 1 {
+                self.budget.earn(app.alias());
+            }
+            let error = match self.attempt(context, &outgoing, &token, (permit, pass), attempt).await {
                 Ok(body) => return Ok(body),
                 Err(error) => error,
             };
-            match retry::decide(attempt, &error) {
-                Retry::Never => return Err(error),
-                Retry::WithFreshToken => self.tokens.discard(&outgoing.app, &token).await,
+            self.limiter.failed(app, outgoing.spec, &error).await;
+            let standing = history.failed(repeat, &error);
+            let left = context.deadline.saturating_duration_since(Instant::now());
+            match retry::decide(&self.retry, repeat, &history, &error, left, rand::random()) {
+                Retry::WithFreshToken => {
+                    history.replaces_token();
+                    self.tokens.discard(app, &token).await;
+                }
+                Retry::After(pause) if self.budget.spend(app.alias()) => {
+                    last = Some(standing);
+                    sleep(pause).await;
+                }
+                Retry::Never | Retry::After(_) => return Err(standing),
             }
         }
+    }
+
+    /// What an attempt needs before it may be sent.
+    async fn admit(&self, context: &Context, outgoing: &Outgoing) -> Result<Admitted, Error> {
+        let Outgoing { app, spec, .. } = outgoing;
+        let token = self.tokens.get(app, context.deadline).await?;
+        self.breakers.check(app.alias(), spec)?;
+        let permit = self.limiter.acquire(context, app, spec).await?;
+        // Asked again, so that a queue which waited through an outage does not rush into it.
+        let pass = self.breakers.enter(app.alias(), spec)?;
+        Ok(Admitted { token, permit, pass })
     }
 
     /// One attempt. A write that is on its way is followed to its end even when its caller leaves: dropping it
@@ -162,22 +244,23 @@ impl Client {
         context: &Context,
         outgoing: &Outgoing,
         token: &Token,
+        (permit, pass): (Permit, Pass),
         attempt: u32,
     ) -> Result<Bytes, Error> {
-        let deadline = context.deadline;
         if let (Repeat::Once, Some(claim)) = (outgoing.spec.repeat, &context.claim) {
-            claim.sending(deadline).await?;
+            claim.sending(context.deadline).await?;
         }
         context.stats.upstream_calls.fetch_add(1, Ordering::Relaxed);
-        let answered = if outgoing.spec.repeat == Repeat::Read {
-            self.transport.attempt(outgoing, Some(token), attempt, deadline).await
-        } else {
-            let (transport, outgoing, token) = (self.transport.clone(), outgoing.clone(), token.clone());
-            see_through(outgoing.spec, async move {
-                transport.attempt(&outgoing, Some(&token), attempt, deadline).await
-            })
-            .await
+        let (spec, deadline) = (outgoing.spec, context.deadline);
+        let (transport, outgoing, token) = (self.transport.clone(), outgoing.clone(), token.clone());
+        let exchange = async move {
+            let _flight = permit.send();
+            let answered = transport.attempt(&outgoing, Some(&token), attempt, deadline).await;
+            pass.settle(&answered);
+            answered
         };
+        let answered =
+            if spec.repeat == Repeat::Read { exchange.await } else { see_through(spec, exchange).await };
         let request_id = match &answered {
             Ok((_, request_id)) => request_id.clone(),
             Err(error) => error.api().and_then(|api| api.request_id.clone()),
@@ -185,6 +268,13 @@ impl Client {
         context.stats.answered(request_id);
         answered.map(|(body, _)| body)
     }
+}
+
+/// What an attempt needs.
+struct Admitted {
+    token: Token,
+    permit: Permit,
+    pass: Pass,
 }
 
 /// Runs a write in a task of its own and says how it ended if nobody is left to hear it.

@@ -8,7 +8,7 @@ use super::{
     catalogue::{Retryable, Row},
     reason::Reason,
 };
-use crate::store::Unavailable;
+use crate::store::{Limit, Unavailable};
 
 /// Whether DingTalk can have carried out the request that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -66,12 +66,37 @@ pub enum Error {
     /// DingTalk refuses a token that it has just handed out.
     #[error("dingtalk rejects the access token that it issued")]
     TokenRejected,
+    /// Our own limiter has no place for the call in time; nothing was sent.
+    #[error("{}", match limit {
+        Limit::Operation => "the app has used its calls of this second, and the wait does not fit",
+        Limit::Platform => "dingtalk throttles this operation for everybody, and the wait does not fit",
+        Limit::Month => "the app has used its calls of this month",
+        Limit::Egress => "the calls from this egress address are used up, and the wait does not fit",
+    })]
+    RateLimited {
+        /// What there is too little of.
+        limit: Limit,
+        /// When there is a place again, as far as known.
+        retry_after: Duration,
+    },
     /// Whether this was sent before cannot be told or recorded, so it was not sent.
     #[error(transparent)]
     Store(Unavailable),
     /// Another replica has taken over the request that this call belongs to; it was not sent.
     #[error("another replica of the gateway has taken over this request")]
     ClaimLost,
+    /// The operation failed so often of late that nothing is sent for a moment.
+    #[error("the operation failed so often of late that dingtalk is left alone for a moment")]
+    CircuitOpen {
+        /// When the next call may be let through.
+        retry_after: Duration,
+    },
+    /// DingTalk refused the repeat of an attempt that it may have carried out.
+    #[error("{last}, after an attempt whose answer was lost")]
+    Unsettled {
+        /// The refusal.
+        last: Box<Error>,
+    },
     /// The gateway could not build the request.
     #[error("the request could not be built: {0}")]
     Request(String),
@@ -104,13 +129,15 @@ impl Error {
     pub fn applied(&self) -> Applied {
         match self {
             Error::Api(error) => error.applied(),
-            Error::Lost(_) | Error::Garbled { .. } => Applied::Maybe,
+            Error::Lost(_) | Error::Garbled { .. } | Error::Unsettled { .. } => Applied::Maybe,
             Error::DeadlineExceeded { applied } => *applied,
             Error::Unreachable(_)
             | Error::EgressBlocked { .. }
             | Error::NoToken { .. }
             | Error::TokenRejected
+            | Error::RateLimited { .. }
             | Error::Store(_)
+            | Error::CircuitOpen { .. }
             | Error::ClaimLost
             | Error::Request(_) => Applied::No,
         }
@@ -127,7 +154,15 @@ impl Error {
             Error::DeadlineExceeded { .. } => Reason::DeadlineExceeded,
             Error::NoToken { cause, .. } => cause.reason(),
             Error::TokenRejected => Reason::AppCredentialsRejected,
+            Error::RateLimited { limit, .. } => match limit {
+                Limit::Operation => Reason::AppRateLimited,
+                Limit::Platform => Reason::PlatformRateLimited,
+                Limit::Month => Reason::MonthlyQuotaExhausted,
+                Limit::Egress => Reason::EgressIpBlocked,
+            },
             Error::Store(_) => Reason::StoreUnavailable,
+            Error::CircuitOpen { .. } => Reason::CircuitOpen,
+            Error::Unsettled { last } => last.reason(),
             Error::ClaimLost => Reason::DuplicateInProgress,
             Error::Request(_) => Reason::GatewayInternal,
         }
@@ -140,7 +175,11 @@ impl Error {
                 let helps = error.row.is_some_and(|row| row.retryable == Retryable::AfterBackoff);
                 helps.then_some(Duration::from_secs(1))
             }),
-            Error::EgressBlocked { retry_after } | Error::NoToken { retry_after, .. } => Some(*retry_after),
+            Error::EgressBlocked { retry_after }
+            | Error::NoToken { retry_after, .. }
+            | Error::RateLimited { retry_after, .. }
+            | Error::CircuitOpen { retry_after } => Some(*retry_after),
+            Error::Unsettled { last } => last.retry_after(),
             Error::Unreachable(_)
             | Error::Lost(_)
             | Error::Garbled { .. }
@@ -155,6 +194,7 @@ impl Error {
         match self {
             Error::Api(error) => Some(error),
             Error::NoToken { cause, .. } => cause.api(),
+            Error::Unsettled { last } => last.api(),
             _ => None,
         }
     }
@@ -179,7 +219,10 @@ impl Error {
             Error::DeadlineExceeded { .. } => "deadline",
             Error::NoToken { .. } => "no_token",
             Error::TokenRejected => "token_rejected",
+            Error::RateLimited { .. } => "rate_limited",
             Error::Store(_) => "store",
+            Error::CircuitOpen { .. } => "circuit_open",
+            Error::Unsettled { .. } => "unsettled",
             Error::ClaimLost => "claim_lost",
             Error::Request(_) => "request",
         }

@@ -2,6 +2,7 @@
 //! classification of what comes back. Knows no operation and no gRPC.
 
 pub mod app;
+pub mod breaker;
 pub mod catalogue;
 mod claim;
 pub mod client;
@@ -9,14 +10,19 @@ pub mod endpoint;
 pub mod error;
 pub mod generation;
 mod http;
+pub mod limiter;
+mod provenance;
 pub mod reason;
-mod retry;
+pub mod retry;
 pub mod token;
 pub mod token_endpoint;
 
 pub use app::App;
+pub use breaker::Circuit;
 pub use claim::Claimed;
 pub use client::{Client, Context, DingtalkConfig, Stats};
 pub use endpoint::{Auth, Empty, Endpoint, Generation, Params, Repeat, Spec};
 pub use error::{ApiError, Applied, Error};
+pub use limiter::{Claimant, LimitsConfig, Priority};
+pub use provenance::Provenance;
 pub use reason::Reason;

@@ -52,7 +52,8 @@ impl Groups {
         if request.validate_only {
             return Ok(Outcome::Planned(PlannedCall::chunked(&request.app, spec, members.len())));
         }
-        self.set_roles(request, &handle, &path, spec, &members, role).await.map(Outcome::Done)
+        let work = self.set_roles(request, &handle, &path, spec, &members, role);
+        self.changing(request, &handle, work).await.map(Outcome::Done)
     }
 
     async fn set_roles(

@@ -142,6 +142,7 @@ impl Groups {
             Ok(verdicts) => verdicts,
             Err(error) => rest.into_iter().map(|member| (member, Verdict::Failed(error.clone()))).collect(),
         };
+        self.touched(&request.app, &group_ref);
         let late = added.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Applied)).count();
         let mut added: HashMap<Member, Verdict> = added.into_iter().collect();
         let verdict = |member: &Member| (member.clone(), added.remove(member).unwrap_or(Verdict::Applied));

@@ -19,12 +19,16 @@ impl Groups {
         group: &GroupRef,
         allow_missing: bool,
     ) -> Result<Outcome<bool>, Error> {
-        let (_, open_id) = self.reach_scenario(request, group).await?;
+        let (handle, open_id) = self.reach_scenario(request, group).await?;
         if request.validate_only {
             return Ok(Outcome::Planned(vec![PlannedCall::once(DeleteGroup::SPEC)]));
         }
-        match self.call_scene(request, &open_id, &DeleteGroup { open_conversation_id: &open_id }).await {
-            Ok(_) => Ok(Outcome::Done(true)),
+        let endpoint = DeleteGroup { open_conversation_id: &open_id };
+        match self.changing(request, &handle, self.call_scene(request, &open_id, &endpoint)).await {
+            Ok(_) => {
+                self.directory.disbanded(&request.app, &open_id);
+                Ok(Outcome::Done(true))
+            }
             Err(error) if allow_missing && is_missing(&error) => Ok(Outcome::Done(false)),
             Err(error) => Err(error),
         }

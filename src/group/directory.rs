@@ -1,8 +1,11 @@
-//! Which two ids are one group, and of which kind it is: learned from DingTalk's answers, never from callers.
+//! Which two ids are one group, and of which kind it is: learned from DingTalk's answers, never from callers. Pairs of ids
+//! and new groups are shared between replicas; a store that is not there is as one that knows nothing.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use moka::sync::Cache;
+use tracing::debug;
 
 use super::{
     Groups, Request,
@@ -12,42 +15,110 @@ use super::{
 use crate::{
     dingtalk::App,
     operation::id::{ChatId, OpenConversationId},
+    store::Facts,
 };
 
 /// Groups remembered at most; a forgotten one costs one read.
 const CAPACITY: u64 = 100_000;
 /// How long DingTalk may not yet know of a group that it has created.
 const NEW: Duration = Duration::from_secs(60);
+/// What is shared: under the older id the newer one, ...
+const OPEN_ID_OF: &str = "open-id";
+/// ... under the newer id the older one, ...
+const CHAT_ID_OF: &str = "chat-id";
+/// ... and that a group was just created.
+const NEW_FACT: &str = "new-group";
 
 /// The directory of all apps. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Directory {
     by_chat_id: Cache<(String, ChatId), GroupRef>,
     by_open_id: Cache<(String, OpenConversationId), GroupRef>,
-    new: Cache<(String, OpenConversationId), ()>,
+    new: Cache<(String, OpenConversationId), bool>,
     robots: Cache<(String, OpenConversationId, Member), ()>,
+    facts: Arc<dyn Facts>,
 }
 
 impl Directory {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(facts: Arc<dyn Facts>) -> Self {
         let new = Cache::builder().max_capacity(CAPACITY).time_to_live(NEW).build();
         let (by_chat_id, by_open_id) = (Cache::new(CAPACITY), Cache::new(CAPACITY));
-        Self { by_chat_id, by_open_id, new, robots: Cache::new(CAPACITY) }
+        Self { by_chat_id, by_open_id, new, robots: Cache::new(CAPACITY), facts }
     }
 
     /// Remembers for a while that the group was just created.
     pub(super) fn created(&self, app: &App, id: &OpenConversationId) {
-        self.new.insert((app.alias().to_owned(), id.clone()), ());
+        self.new.insert((app.alias().to_owned(), id.clone()), true);
+        self.remember(key(NEW_FACT, app, &id.0), String::new(), Some(NEW));
     }
 
-    /// Whether this gateway created the group less than a minute ago.
-    pub(super) fn is_new(&self, app: &App, id: &OpenConversationId) -> bool {
-        self.new.contains_key(&(app.alias().to_owned(), id.clone()))
+    /// Whether a replica of this gateway created the group less than a minute ago. May ask the store.
+    pub(super) async fn is_new(&self, app: &App, id: &OpenConversationId) -> bool {
+        match self.new.get(&(app.alias().to_owned(), id.clone())) {
+            Some(is_new) => is_new,
+            None => self.recall(key(NEW_FACT, app, &id.0)).await.is_some(),
+        }
     }
 
-    /// Remembers what DingTalk said, over what was known before.
+    /// This gateway has disbanded the group: DingTalk not knowing it is no longer a matter of time.
+    pub(super) fn disbanded(&self, app: &App, id: &OpenConversationId) {
+        self.new.insert((app.alias().to_owned(), id.clone()), false);
+    }
+
+    /// Remembers what DingTalk said, over what was known before, and shares a pair of ids that is news.
     pub(super) fn learn(&self, app: &App, said: &GroupRef) {
-        let known = self.known(app, said);
+        let known = self.known(app.alias(), said);
+        if let (Some(open_id), Some(chat_id), true) =
+            (&said.open_conversation_id, &said.chat_id, known.ids().count() < 2)
+        {
+            self.remember(key(OPEN_ID_OF, app, &chat_id.0), open_id.0.clone(), None);
+            self.remember(key(CHAT_ID_OF, app, &open_id.0), chat_id.0.clone(), None);
+        }
+        self.keep(app, said, known);
+    }
+
+    /// What another replica may have learned: the other id of a group of which one is known. Asks the store.
+    pub(super) async fn ask_others(&self, app: &App, group: GroupRef) -> GroupRef {
+        let found = match (&group.open_conversation_id, &group.chat_id) {
+            (None, Some(chat_id)) => {
+                let open_id = self.recall(key(OPEN_ID_OF, app, &chat_id.0)).await;
+                GroupRef { open_conversation_id: open_id.map(OpenConversationId), ..group.clone() }
+            }
+            (Some(open_id), None) => {
+                let chat_id = self.recall(key(CHAT_ID_OF, app, &open_id.0)).await;
+                GroupRef { chat_id: chat_id.map(ChatId), ..group.clone() }
+            }
+            _ => return group,
+        };
+        if found != group {
+            // The kind may be the caller's word.
+            let said = GroupRef { kind: None, ..found.clone() };
+            self.keep(app, &said, self.known(app.alias(), &said));
+        }
+        found
+    }
+
+    async fn recall(&self, key: String) -> Option<String> {
+        match self.facts.recall(&key).await {
+            Ok(fact) => String::from_utf8(fact?.into()).ok(),
+            Err(error) => {
+                debug!(%error, "the other replicas cannot be asked about a group");
+                None
+            }
+        }
+    }
+
+    /// In the background: nobody waits for it.
+    fn remember(&self, key: String, fact: String, keep: Option<Duration>) {
+        let facts = self.facts.clone();
+        tokio::spawn(async move {
+            if let Err(error) = facts.remember(&key, Bytes::from(fact), keep).await {
+                debug!(%error, "the other replicas do not hear of a group");
+            }
+        });
+    }
+
+    fn keep(&self, app: &App, said: &GroupRef, known: GroupRef) {
         let merged = GroupRef {
             open_conversation_id: said.open_conversation_id.clone().or(known.open_conversation_id),
             chat_id: said.chat_id.clone().or(known.chat_id),
@@ -62,10 +133,10 @@ impl Directory {
     }
 
     /// The kind of a group may have changed: it is learned anew.
-    pub(super) fn forget_kind(&self, app: &App, id: &OpenConversationId) {
+    pub(super) fn forget_kind(&self, app: &str, id: &OpenConversationId) {
         let by_id = GroupRef { open_conversation_id: Some(id.clone()), ..GroupRef::default() };
         let Some(known) = self.of_open_id(app, &by_id) else { return };
-        let app = app.alias().to_owned();
+        let app = app.to_owned();
         let unsure = GroupRef { kind: None, ..known };
         if let Some(chat_id) = &unsure.chat_id {
             self.by_chat_id.insert((app.clone(), chat_id.clone()), unsure.clone());
@@ -75,8 +146,8 @@ impl Directory {
 
     /// The fullest handle known. A handle that contradicts itself is refused; `field` is where it stands.
     pub(super) fn complete(&self, app: &App, given: &GroupRef, field: &str) -> Result<GroupRef, Error> {
-        let by_chat_id = self.of_chat_id(app, given).unwrap_or_default();
-        let by_open_id = self.of_open_id(app, given).unwrap_or_default();
+        let by_chat_id = self.of_chat_id(app.alias(), given).unwrap_or_default();
+        let by_open_id = self.of_open_id(app.alias(), given).unwrap_or_default();
         let mut faults = Vec::new();
         let known_open_id = by_chat_id.open_conversation_id.or(by_open_id.open_conversation_id);
         let known_chat_id = by_open_id.chat_id.or(by_chat_id.chat_id);
@@ -103,7 +174,7 @@ impl Directory {
 
     /// Whether DingTalk has said which newer id belongs to the chat id.
     pub(super) fn knows_both_ids(&self, app: &App, group: &GroupRef) -> bool {
-        self.of_chat_id(app, group).is_some_and(|known| known.open_conversation_id.is_some())
+        self.of_chat_id(app.alias(), group).is_some_and(|known| known.open_conversation_id.is_some())
     }
 
     /// Remembers that this member of a scenario group is a robot.
@@ -116,19 +187,34 @@ impl Directory {
         self.robots.contains_key(&(app.alias().to_owned(), group.clone(), member.clone()))
     }
 
-    fn known(&self, app: &App, group: &GroupRef) -> GroupRef {
+    /// The group by all of its ids that are known here.
+    pub(super) fn fullest(&self, app: &str, group: &GroupRef) -> GroupRef {
+        let known = self.known(app, group);
+        GroupRef {
+            open_conversation_id: group.open_conversation_id.clone().or(known.open_conversation_id),
+            chat_id: group.chat_id.clone().or(known.chat_id),
+            kind: group.kind.or(known.kind),
+        }
+    }
+
+    fn known(&self, app: &str, group: &GroupRef) -> GroupRef {
         self.of_chat_id(app, group).or_else(|| self.of_open_id(app, group)).unwrap_or_default()
     }
 
-    fn of_chat_id(&self, app: &App, group: &GroupRef) -> Option<GroupRef> {
+    fn of_chat_id(&self, app: &str, group: &GroupRef) -> Option<GroupRef> {
         let id = group.chat_id.as_ref()?;
-        self.by_chat_id.get(&(app.alias().to_owned(), id.clone()))
+        self.by_chat_id.get(&(app.to_owned(), id.clone()))
     }
 
-    fn of_open_id(&self, app: &App, group: &GroupRef) -> Option<GroupRef> {
+    fn of_open_id(&self, app: &str, group: &GroupRef) -> Option<GroupRef> {
         let id = group.open_conversation_id.as_ref()?;
-        self.by_open_id.get(&(app.alias().to_owned(), id.clone()))
+        self.by_open_id.get(&(app.to_owned(), id.clone()))
     }
+}
+
+/// Where a fact is kept.
+fn key(fact: &str, app: &App, id: &str) -> String {
+    format!("{fact}/{}/{id}", app.alias())
 }
 
 fn differ<T: PartialEq>(given: &Option<T>, known: &Option<T>) -> bool {
@@ -170,6 +256,9 @@ impl Groups {
         let mut handle = self.directory.complete(&request.app, group, field)?;
         if handle.kind == Some(Kind::Scenario) && handle.open_conversation_id.is_none() {
             handle = self.convert(request, &handle).await?;
+        }
+        if handle.path().is_err() {
+            handle = self.directory.ask_others(&request.app, handle).await;
         }
         let path = handle.path()?;
         Ok((handle, path))

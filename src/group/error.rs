@@ -92,12 +92,15 @@ impl Error {
 }
 
 /// A write that acts again when repeated and may have been carried out has an unknown outcome, whatever went wrong.
-/// One that sets a state can be repeated, so its caller is told what went wrong instead; only a deadline says
-/// nothing was changed, and must not say so when that is not known.
+/// One that sets a state can be repeated, so its caller is told what went wrong instead; only a deadline and the refusal
+/// of a repeat say that nothing was changed, and must not say so when that is not known.
 fn is_unknown(repeat: Repeat, error: &dingtalk::Error) -> bool {
     match repeat {
         Repeat::Read => false,
-        Repeat::Set => matches!(error, dingtalk::Error::DeadlineExceeded { applied: Applied::Maybe }),
+        Repeat::Set => matches!(
+            error,
+            dingtalk::Error::DeadlineExceeded { applied: Applied::Maybe } | dingtalk::Error::Unsettled { .. }
+        ),
         Repeat::Keyed | Repeat::Once => error.applied() == Applied::Maybe,
     }
 }

@@ -1,20 +1,25 @@
 //! Who is in a group: list, add, remove, bring in line.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use super::{
     Groups, Request,
     bulk::{Verdict, Verdicts, in_chunks},
+    cache::Answer,
     directory::Path,
     error::Error,
     model::{GroupRef, Member, Outcome, PlannedCall, State, split},
     read::state,
+    reads::Read,
     twins,
 };
 use crate::{
     dingtalk::{App, Endpoint, Spec},
     operation::{
-        group::{GetGroup, UpdateGroup},
+        group::{ChatInfo, GetGroup, UpdateGroup},
         id::OpenConversationId,
         scene::{AddMembers, GetGroupBrief, ListMembers, RemoveMembers},
     },
@@ -84,15 +89,32 @@ pub(super) enum Way {
 impl Groups {
     /// Everybody in the group. On scenario groups knowing the roles costs another call; on the others only the owner
     /// can be known.
-    pub async fn members(&self, request: &Request, group: &GroupRef, roles: bool) -> Result<Roster, Error> {
+    pub async fn members(
+        &self,
+        request: &Request,
+        group: &GroupRef,
+        roles: bool,
+        max_staleness: Option<Duration>,
+    ) -> Result<Answer<Roster>, Error> {
         let (_, path) = self.reach(request, group, "group").await?;
-        let mut roster = self.roster(request, &path).await?;
-        if let (Path::Scenario(open_id), true) = (&path, roles) {
-            let info = self.read_full(request, open_id).await?;
-            roster.owner = info.owner_user_id.map(Member::User);
-            roster.admins = Some(info.admin_ids.into_iter().map(Member::User).collect());
+        let read = match &path {
+            Path::Ordinary(chat_id) => Read::Ordinary(chat_id.clone()),
+            Path::Scenario(open_id) => Read::Members(open_id.clone()),
+        };
+        let Answer { value, mut read_time, mut from_cache } =
+            self.cached(request, &read, max_staleness).await?;
+        if value.group.state == Some(State::Disbanded) {
+            return Err(Error::GroupDisbanded);
         }
-        Ok(roster)
+        let mut roster = value.roster.clone();
+        if let (Path::Scenario(open_id), true) = (path, roles) {
+            let full = self.cached(request, &Read::Full(open_id), max_staleness).await?;
+            roster.owner = full.value.group.owner.clone();
+            roster.admins = Some(full.value.group.admins.clone());
+            read_time = read_time.min(full.read_time);
+            from_cache |= full.from_cache;
+        }
+        Ok(Answer { value: roster, read_time, from_cache })
     }
 
     /// Adds people. DingTalk takes those who are in already without a word, so they count as added.
@@ -102,12 +124,13 @@ impl Groups {
         group: &GroupRef,
         members: Vec<Member>,
     ) -> Result<Outcome<Verdicts>, Error> {
-        let (_, path) = self.reach(request, group, "group").await?;
+        let (handle, path) = self.reach(request, group, "group").await?;
         path.names(&request.app, &members)?;
         if request.validate_only {
             return Ok(Outcome::Planned(path.calls(&request.app, Way::In, members.len())));
         }
-        self.change_members(request, &path, &members, Way::In).await.map(Outcome::Done)
+        let work = self.change_members(request, &path, &members, Way::In);
+        self.changing(request, &handle, work).await.map(Outcome::Done)
     }
 
     /// Removes people. Reads the group first: what DingTalk makes of an owner who is removed is not documented, and
@@ -118,7 +141,7 @@ impl Groups {
         group: &GroupRef,
         members: Vec<Member>,
     ) -> Result<Outcome<Verdicts>, Error> {
-        let (_, path) = self.reach(request, group, "group").await?;
+        let (handle, path) = self.reach(request, group, "group").await?;
         path.names(&request.app, &members)?;
         if request.validate_only {
             let reads = path.owner_reads().into_iter().map(PlannedCall::once);
@@ -126,7 +149,8 @@ impl Groups {
                 reads.chain(path.calls(&request.app, Way::Out, members.len())).collect(),
             ));
         }
-        self.remove_present(request, &path, members).await.map(Outcome::Done)
+        let work = self.remove_present(request, &path, members);
+        self.changing(request, &handle, work).await.map(Outcome::Done)
     }
 
     async fn remove_present(
@@ -161,9 +185,10 @@ impl Groups {
         group: &GroupRef,
         wanted: Wanted,
     ) -> Result<Synced, Error> {
-        let (_, path) = self.reach(request, group, "group").await?;
+        let (handle, path) = self.reach(request, group, "group").await?;
         path.names(&request.app, &wanted.members)?;
-        self.sync(request, &path, &wanted).await
+        let work = self.sync(request, &path, &wanted);
+        if request.validate_only { work.await } else { self.changing(request, &handle, work).await }
     }
 
     async fn sync(&self, request: &Request, path: &Path, wanted: &Wanted) -> Result<Synced, Error> {
@@ -208,17 +233,18 @@ impl Groups {
                 if state(info.status) == State::Disbanded {
                     return Err(Error::GroupDisbanded);
                 }
-                let owner = Some(info.owner());
-                let users = info.user_ids.into_iter().map(Member::User);
-                let members = users.chain(info.union_ids.into_iter().map(Member::Union)).collect();
-                Ok(Roster { members, owner, ..Roster::default() })
+                Ok(Roster::from(&info))
             }
             Path::Scenario(open_id) => self.scene_roster(request, open_id).await,
         }
     }
 
     /// DingTalk pages as it likes: groups of up to a thousand people arrive whole.
-    async fn scene_roster(&self, request: &Request, open_id: &OpenConversationId) -> Result<Roster, Error> {
+    pub(super) async fn scene_roster(
+        &self,
+        request: &Request,
+        open_id: &OpenConversationId,
+    ) -> Result<Roster, Error> {
         let (mut roster, mut next_token) = (Roster::default(), None);
         loop {
             let endpoint = ListMembers {
@@ -327,6 +353,14 @@ impl Path {
             Path::Ordinary(_) => self.reads(),
             Path::Scenario(_) => vec![ListMembers::SPEC, GetGroupBrief::SPEC],
         }
+    }
+}
+
+impl From<&ChatInfo> for Roster {
+    fn from(info: &ChatInfo) -> Self {
+        let users = info.user_ids.iter().cloned().map(Member::User);
+        let members = users.chain(info.union_ids.iter().cloned().map(Member::Union)).collect();
+        Roster { members, owner: Some(info.owner()), ..Roster::default() }
     }
 }
 

@@ -3,7 +3,9 @@
 mod admins;
 mod assistant;
 mod bulk;
+mod cache;
 mod cards;
+mod changes;
 mod create;
 mod delete;
 mod directory;
@@ -14,6 +16,7 @@ mod model;
 mod mute;
 mod nickname;
 mod read;
+mod reads;
 mod ready;
 mod resolve;
 mod settings;
@@ -23,6 +26,7 @@ mod update;
 
 pub use assistant::{Button, Content, Layout, MessageState, NewMessage, People, Readers};
 pub use bulk::{Verdict, Verdicts, is_complete};
+pub use cache::{Answer, CacheConfig};
 pub use cards::{NewCard, Origin, Params};
 pub use create::{Created, NewGroup, Scenario};
 pub use error::{Error, Fault};
@@ -33,14 +37,22 @@ pub use read::View;
 pub use settings::{Choice, Setting, Settings};
 pub use update::Changes;
 
-use crate::dingtalk::{App, Client, Context, Endpoint};
+use std::sync::Arc;
+
+use crate::{
+    dingtalk::{App, Client, Context, Endpoint},
+    store::{Facts, Notices},
+};
+use cache::Cache;
 use directory::Directory;
 
 /// The jobs on groups. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Groups {
     client: Client,
+    cache: Cache,
     directory: Directory,
+    notices: Arc<dyn Notices>,
 }
 
 /// Who asks, for which app, and with which retry key.
@@ -57,9 +69,11 @@ pub struct Request {
 }
 
 impl Groups {
-    /// Nothing is known of any group yet.
-    pub fn new(client: Client) -> Self {
-        Self { client, directory: Directory::new() }
+    /// Nothing is known of any group yet. Listens to what other replicas write, as long as there is one of these.
+    pub fn new(client: Client, cache: CacheConfig, notices: Arc<dyn Notices>, facts: Arc<dyn Facts>) -> Self {
+        let (cache, directory) = (Cache::new(cache), Directory::new(facts));
+        tokio::spawn(changes::listen(cache.clone(), directory.clone(), notices.subscribe()));
+        Self { client, cache, directory, notices }
     }
 
     async fn call<E: Endpoint>(&self, request: &Request, endpoint: &E) -> Result<E::Reply, Error> {

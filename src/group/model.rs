@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::settings::Settings;
 use crate::{
     dingtalk::{App, Spec},
@@ -12,7 +14,7 @@ use crate::{
 };
 
 /// The handle of a group: what is known of its two ids and its kind.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct GroupRef {
     /// The newer id.
     pub open_conversation_id: Option<OpenConversationId>,
@@ -22,8 +24,16 @@ pub struct GroupRef {
     pub kind: Option<Kind>,
 }
 
+impl GroupRef {
+    /// The ids there are.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        let open_id = self.open_conversation_id.as_ref().map(|id| &id.0);
+        open_id.into_iter().chain(self.chat_id.as_ref().map(|id| &id.0)).map(String::as_str)
+    }
+}
+
 /// What DingTalk distinguishes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::Display)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Kind {
     /// Members of one organisation.
@@ -109,6 +119,14 @@ impl PlannedCall {
 }
 
 impl Member {
+    /// The id, of whichever type.
+    pub(super) fn id(&self) -> &str {
+        match self {
+            Member::User(id) => &id.0,
+            Member::Union(id) => &id.0,
+        }
+    }
+
     /// The id and its type, as owner fields want them.
     pub(super) fn as_owner(&self) -> (&str, OwnerType) {
         match self {

@@ -20,7 +20,7 @@ impl Groups {
         member: UserId,
         nickname: String,
     ) -> Result<Outcome<()>, Error> {
-        let (_, path) = self.reach(request, group, "group").await?;
+        let (handle, path) = self.reach(request, group, "group").await?;
         let spec = match path {
             Path::Ordinary(_) => group::SetMemberNickname::SPEC,
             Path::Scenario(_) => scene::SetMemberNickname::SPEC,
@@ -31,7 +31,7 @@ impl Groups {
         match &path {
             Path::Ordinary(chatid) => {
                 let endpoint = group::SetMemberNickname { chatid, userid: &member, group_nick: &nickname };
-                self.call(request, &endpoint).await?;
+                self.changing(request, &handle, self.call(request, &endpoint)).await?;
             }
             Path::Scenario(open_conversation_id) => {
                 let endpoint = scene::SetMemberNickname {
@@ -39,7 +39,8 @@ impl Groups {
                     user_id: &member,
                     group_nick: &nickname,
                 };
-                self.call_scene(request, open_conversation_id, &endpoint).await?;
+                let work = self.call_scene(request, open_conversation_id, &endpoint);
+                self.changing(request, &handle, work).await?;
             }
         }
         Ok(Outcome::Done(()))

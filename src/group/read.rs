@@ -1,10 +1,14 @@
 //! Reading a group.
 
+use std::time::Duration;
+
 use super::{
     Groups, Request,
+    cache::Answer,
     directory::Path,
     error::Error,
     model::{Group, GroupRef, Kind, Member, State},
+    reads::Read,
     settings::Settings,
 };
 use crate::operation::{
@@ -23,18 +27,22 @@ pub enum View {
 }
 
 impl Groups {
-    /// The group as DingTalk has it now.
-    pub async fn get(&self, request: &Request, group: &GroupRef, view: View) -> Result<Group, Error> {
+    /// The group as DingTalk had it, no longer ago than the caller accepts; as configured for one who does not say.
+    pub async fn get(
+        &self,
+        request: &Request,
+        group: &GroupRef,
+        view: View,
+        max_staleness: Option<Duration>,
+    ) -> Result<Answer<Group>, Error> {
         let (handle, path) = self.reach(request, group, "group").await?;
         let read = match (&path, view) {
-            (Path::Ordinary(chat_id), _) => Group::from_info(self.read_ordinary(request, chat_id).await?),
-            (Path::Scenario(open_id), View::Basic) => {
-                Group::from_brief(self.read_brief(request, open_id).await?)
-            }
-            (Path::Scenario(open_id), View::Full) => {
-                Group::from_full(self.read_full(request, open_id).await?)
-            }
+            (Path::Ordinary(chat_id), _) => Read::Ordinary(chat_id.clone()),
+            (Path::Scenario(open_id), View::Basic) => Read::Brief(open_id.clone()),
+            (Path::Scenario(open_id), View::Full) => Read::Full(open_id.clone()),
         };
+        let answer = self.cached(request, &read, max_staleness).await?;
+        let read = answer.value.group.clone();
         let kind = read.group_ref.kind;
         // Only the answer teaches the directory: that the two ids are one group is still the caller's word. And of an
         // internal group it may still turn out that it has a template.
@@ -42,7 +50,8 @@ impl Groups {
             let asked = GroupRef { chat_id: Some(id), open_conversation_id: None, kind };
             self.directory.learn(&request.app, &asked);
         }
-        Ok(Group { group_ref: GroupRef { kind: kind.or(handle.kind), ..handle }, ..read })
+        let value = Group { group_ref: GroupRef { kind: kind.or(handle.kind), ..handle }, ..read };
+        Ok(Answer { value, read_time: answer.read_time, from_cache: answer.from_cache })
     }
 
     pub(super) async fn read_ordinary(&self, request: &Request, chat_id: &ChatId) -> Result<ChatInfo, Error> {
@@ -86,7 +95,7 @@ impl ChatInfo {
 }
 
 impl Group {
-    fn from_info(info: ChatInfo) -> Self {
+    pub(super) fn from_info(info: ChatInfo) -> Self {
         Group {
             group_ref: GroupRef { kind: Kind::from_tag(info.conversation_tag), ..GroupRef::default() },
             settings: Settings::from(&info),
@@ -99,7 +108,7 @@ impl Group {
         }
     }
 
-    fn from_brief(brief: scene::GroupBrief) -> Self {
+    pub(super) fn from_brief(brief: scene::GroupBrief) -> Self {
         Group {
             group_ref: GroupRef { kind: Some(Kind::Scenario), ..GroupRef::default() },
             title: brief.title,
@@ -112,7 +121,7 @@ impl Group {
         }
     }
 
-    fn from_full(info: scene::GroupInfo) -> Self {
+    pub(super) fn from_full(info: scene::GroupInfo) -> Self {
         Group {
             group_ref: GroupRef { kind: Some(Kind::Scenario), ..GroupRef::default() },
             settings: Settings::from(&info.management_options),

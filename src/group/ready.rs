@@ -1,5 +1,5 @@
 //! Right after a scenario group is created, DingTalk may refuse calls on it for some seconds. Such a refusal is
-//! followed by another try, for groups that this gateway has just created and as long as the deadline allows.
+//! followed by another try, for groups that a replica of this gateway has just created and as long as the deadline allows.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{
     model::{GroupRef, Kind},
 };
 use crate::{
-    dingtalk::{Endpoint, Reason},
+    dingtalk::{Applied, Endpoint, Reason},
     operation::id::OpenConversationId,
 };
 
@@ -29,7 +29,7 @@ impl Groups {
         let mut pause = FIRST_PAUSE;
         loop {
             let error = match self.call(request, endpoint).await {
-                Err(error) if looks_unready(&error) && self.directory.is_new(&request.app, group) => error,
+                Err(error) if looks_unready(&error) => error,
                 Err(error) => return Err(error),
                 Ok(reply) => {
                     let open_conversation_id = Some(group.clone());
@@ -39,6 +39,9 @@ impl Groups {
                     return Ok(reply);
                 }
             };
+            if !self.directory.is_new(&request.app, group).await {
+                return Err(error);
+            }
             if Instant::now() + pause >= request.context.deadline {
                 return Err(Error::GroupNotReady(Box::new(error)));
             }
@@ -51,11 +54,13 @@ impl Groups {
 /// DingTalk has no code of its own for it: each operation says in its own way that it cannot see the group.
 fn looks_unready(error: &Error) -> bool {
     let Error::Upstream { error, .. } = error else { return false };
-    matches!(
-        error.reason(),
-        Reason::GroupNotReady
-            | Reason::GroupNotFound
-            | Reason::GroupNotAccessible
-            | Reason::TemplateNotAccessible
-    )
+    let certain = error.applied() == Applied::No;
+    certain
+        && matches!(
+            error.reason(),
+            Reason::GroupNotReady
+                | Reason::GroupNotFound
+                | Reason::GroupNotAccessible
+                | Reason::TemplateNotAccessible
+        )
 }

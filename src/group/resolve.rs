@@ -12,6 +12,9 @@ impl Groups {
     /// is not asked for again.
     pub async fn resolve(&self, request: &Request, group: &GroupRef) -> Result<GroupRef, Error> {
         let mut handle = self.directory.complete(&request.app, group, "group")?;
+        if handle.chat_id.is_none() {
+            handle = self.directory.ask_others(&request.app, handle).await;
+        }
         if handle.chat_id.is_some() && !self.directory.knows_both_ids(&request.app, &handle) {
             let by_chat_id = GroupRef { open_conversation_id: None, ..handle };
             self.convert(request, &by_chat_id).await?;
@@ -41,6 +44,7 @@ impl Groups {
     /// The handle with the newer id. The ids of a group never change, so each is asked for once.
     pub(super) async fn convert(&self, request: &Request, group: &GroupRef) -> Result<GroupRef, Error> {
         let handle = self.directory.complete(&request.app, group, "group")?;
+        let handle = self.directory.ask_others(&request.app, handle).await;
         let Some(chat_id) = &handle.chat_id else { return Err(Error::ChatIdUnknown) };
         if handle.open_conversation_id.is_some() {
             return Ok(handle);

@@ -1,10 +1,14 @@
 //! Templates in force in a group, and their robots.
 
+use std::time::Duration;
+
 use super::{
     Groups, Request,
+    cache::Answer,
     directory::Path,
     error::{Error, Fault},
     model::{GroupRef, Member, Outcome, PlannedCall},
+    reads::Read,
 };
 use crate::{
     dingtalk::{Endpoint, Spec},
@@ -60,13 +64,25 @@ impl Groups {
         request: &Request,
         group: &GroupRef,
         robot_code: &str,
-    ) -> Result<Option<Member>, Error> {
+        max_staleness: Option<Duration>,
+    ) -> Result<Answer<Option<Member>>, Error> {
         let (_, open_id) = self.reach_scenario(request, group).await?;
-        let endpoint = GetTemplateRobot { open_conversation_id: &open_id, robot_code };
-        let robot = self.call_scene(request, &open_id, &endpoint).await?.result;
+        let read = Read::Robot(open_id, robot_code.to_owned());
+        let Answer { value, read_time, from_cache } = self.cached(request, &read, max_staleness).await?;
+        Ok(Answer { value: value.robot.clone(), read_time, from_cache })
+    }
+
+    pub(super) async fn read_robot(
+        &self,
+        request: &Request,
+        open_conversation_id: &OpenConversationId,
+        robot_code: &str,
+    ) -> Result<Option<Member>, Error> {
+        let endpoint = GetTemplateRobot { open_conversation_id, robot_code };
+        let robot = self.call_scene(request, open_conversation_id, &endpoint).await?.result;
         let robot = robot.user_id.map(Member::User).or(robot.union_id.map(Member::Union));
         if let Some(robot) = &robot {
-            self.directory.learn_robot(&request.app, &open_id, robot);
+            self.directory.learn_robot(&request.app, open_conversation_id, robot);
         }
         Ok(robot)
     }
@@ -80,6 +96,7 @@ impl Groups {
         owner: Option<UserId>,
     ) -> Result<Outcome<()>, Error> {
         let open_id = self.reach_open_id(request, group).await?;
+        let handle = GroupRef { open_conversation_id: Some(open_id.clone()), ..group.clone() };
         let owner = match owner {
             Some(id) => Owner::Named(id),
             None => Owner::Of(self.reach(request, group, "group").await?.1),
@@ -89,7 +106,8 @@ impl Groups {
             return Ok(Outcome::Planned(calls.map(PlannedCall::once).collect()));
         }
         let owner = self.owner_id(request, owner).await?;
-        self.set_template(request, switch, &open_id, &template_id, &owner).await.map(Outcome::Done)
+        let work = self.set_template(request, switch, &open_id, &template_id, &owner);
+        self.changing(request, &handle, work).await.map(Outcome::Done)
     }
 
     async fn set_template(
@@ -111,7 +129,8 @@ impl Groups {
             }
         }
         // A template makes a scenario group of any group; without it, it may be an ordinary one again.
-        self.directory.forget_kind(&request.app, open_conversation_id);
+        let open_conversation_id = Some(open_conversation_id.clone());
+        self.kind_changed(&request.app, GroupRef { open_conversation_id, ..GroupRef::default() });
         Ok(())
     }
 

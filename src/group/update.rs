@@ -116,8 +116,10 @@ impl Groups {
             return Ok(Outcome::Planned(changes.planned(&request.app, &path)));
         }
         match &path {
-            Path::Ordinary(chat_id) => self.write(request, chat_id, &changes).await?,
-            Path::Scenario(open_id) => self.write_scene(request, open_id, &changes).await?,
+            Path::Ordinary(id) => self.changing(request, &handle, self.write(request, id, &changes)).await?,
+            Path::Scenario(id) => {
+                self.changing(request, &handle, self.write_scene(request, id, &changes)).await?;
+            }
         }
         Ok(Outcome::Done(written(handle, &changes)))
     }

@@ -13,6 +13,14 @@ pub mod topbox;
 
 use crate::dingtalk::{Endpoint, Spec, token_endpoint};
 
+/// What is wrong with ids that a configuration gives, if anything is.
+pub fn unknown<'a>(ids: impl Iterator<Item = &'a String>) -> Option<String> {
+    let unknown: Vec<_> = ids.filter(|id| ALL.iter().all(|spec| spec.id != *id)).collect();
+    let named: Vec<_> = unknown.iter().map(|id| format!("`{id}`")).collect();
+    (!named.is_empty())
+        .then(|| format!("unknown operation {}: docs/operations.md has the ids", named.join(", ")))
+}
+
 /// Every operation the gateway can call.
 pub const ALL: &[&Spec] = &[
     token_endpoint::AccessToken::SPEC,

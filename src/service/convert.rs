@@ -1,7 +1,10 @@
 //! Between the messages of the contract and the gateway's own words. Decoding cannot fail: what is not acceptable
 //! has been reported by `check.rs` before its result is used.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use prost_types::Timestamp;
 
@@ -205,6 +208,11 @@ pub(super) fn time(message: &Timestamp) -> Option<SystemTime> {
 
 pub(super) fn now() -> Timestamp {
     SystemTime::now().into()
+}
+
+/// How old an answer may be; negative ones have been reported.
+pub(super) fn staleness(message: Option<prost_types::Duration>) -> Option<Duration> {
+    message.map(|staleness| staleness.try_into().unwrap_or_default())
 }
 
 #[cfg(test)]

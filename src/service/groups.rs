@@ -68,15 +68,13 @@ impl GroupService for GroupApi {
         let mut rpc = Rpc::new(&self.apps, request)?;
         let request = rpc.admit()?;
         let group = convert::group_ref_of(&rpc.message.group);
-        let group = self
-            .groups
-            .get(&request, &group, view(rpc.message.view()))
-            .await
-            .map_err(|error| rpc.failed(error))?;
+        let staleness = convert::staleness(rpc.message.max_staleness);
+        let answer = self.groups.get(&request, &group, view(rpc.message.view()), staleness).await;
+        let answer = answer.map_err(|error| rpc.failed(error))?;
         Ok(Response::new(pb::GetGroupResponse {
-            group: Some(convert::group_to_pb(group)),
-            read_time: Some(convert::now()),
-            from_cache: false,
+            group: Some(convert::group_to_pb(answer.value)),
+            read_time: Some(answer.read_time.into()),
+            from_cache: answer.from_cache,
         }))
     }
 
@@ -86,16 +84,19 @@ impl GroupService for GroupApi {
     ) -> Result<Response<pb::BatchGetGroupsResponse>, Status> {
         let mut rpc = Rpc::new(&self.apps, request)?;
         let request = rpc.admit()?;
-        let view = view(rpc.message.view());
+        let (view, staleness) = (view(rpc.message.view()), convert::staleness(rpc.message.max_staleness));
         let mut results = Vec::with_capacity(rpc.message.groups.len());
         for handle in &rpc.message.groups {
-            let outcome = self.groups.get(&request, &convert::group_ref(handle), view).await;
-            let (result, read_time) = match outcome {
-                Ok(group) => (group_result::Result::Group(convert::group_to_pb(group)), Some(convert::now())),
-                Err(error) => (group_result::Result::Status(rpc.failed_in_body(&error)), None),
+            let answer = self.groups.get(&request, &convert::group_ref(handle), view, staleness).await;
+            let (result, read_time, from_cache) = match answer {
+                Ok(answer) => {
+                    let group = convert::group_to_pb(answer.value);
+                    (group_result::Result::Group(group), Some(answer.read_time.into()), answer.from_cache)
+                }
+                Err(error) => (group_result::Result::Status(rpc.failed_in_body(&error)), None, false),
             };
             let (r#ref, result) = (Some(handle.clone()), Some(result));
-            results.push(pb::GroupResult { r#ref, result, read_time, from_cache: false });
+            results.push(pb::GroupResult { r#ref, result, read_time, from_cache });
         }
         Ok(Response::new(pb::BatchGetGroupsResponse { results }))
     }

@@ -21,7 +21,7 @@ use super::{
     status,
 };
 use crate::{
-    dingtalk::{Context, Stats},
+    dingtalk::{Claimant, Context, Priority, Stats},
     pb,
 };
 
@@ -36,6 +36,9 @@ const BULK: [&str; 8] = [
     "dinggate.group.v1.MemberService/MuteMembers",
     "dinggate.group.v1.MemberService/UnmuteMembers",
 ];
+
+/// More of a caller's name is not read. Header values that are text are ASCII.
+const CALLER_MAX: usize = 64;
 
 /// What the stack needs to know.
 #[derive(Debug, Clone)]
@@ -151,7 +154,22 @@ impl Stack {
         let unstated = if is_bulk { self.limits.bulk_deadline } else { self.limits.default_deadline };
         let given = stated.unwrap_or(unstated).min(self.limits.max_deadline);
         let margin = (given / 10).min(Duration::from_millis(50));
-        Context::until(Instant::now() + given - margin)
+        Context { claimant: claimant(headers), ..Context::until(Instant::now() + given - margin) }
+    }
+}
+
+/// Nobody is authenticated, so callers say themselves who they are; those who do not are one caller together.
+fn claimant(headers: &HeaderMap) -> Claimant {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let caller = header("x-dinggate-caller");
+    Claimant {
+        caller: Arc::from(if caller.len() <= CALLER_MAX { caller } else { &caller[..CALLER_MAX] }),
+        share: 1,
+        priority: match header("x-dinggate-priority") {
+            "batch" => Priority::Batch,
+            _ => Priority::Interactive,
+        },
+        fail_fast: header("x-dinggate-wait") == "fail-fast",
     }
 }
 
@@ -225,6 +243,7 @@ impl Cost {
             }
         };
         insert("x-dinggate-upstream-calls", Some(self.stats.upstream_calls().to_string()));
+        insert("x-dinggate-cache", self.stats.provenance().map(|provenance| provenance.name().to_owned()));
         insert("x-dinggate-request-id", self.trace_id.clone());
         insert("x-dinggate-upstream-request-id", self.stats.request_id());
     }

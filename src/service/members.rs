@@ -9,7 +9,7 @@ use super::{
     rpc::{Apps, Bulk, Rpc},
 };
 use crate::{
-    group::{Fault, GroupRef, Groups, Member, Outcome, Roster, Wanted, is_complete},
+    group::{Answer, Fault, GroupRef, Groups, Member, Outcome, Roster, Wanted, is_complete},
     pb::group::{self as pb, member_service_server::MemberService},
 };
 
@@ -45,8 +45,10 @@ impl MemberService for MemberApi {
         let request = rpc.admit()?;
         let group = convert::group_ref_of(&rpc.message.group);
         let roles = rpc.message.include_roles;
-        let mut roster =
-            self.groups.members(&request, &group, roles).await.map_err(|error| rpc.failed(error))?;
+        let staleness = convert::staleness(rpc.message.max_staleness);
+        let answer = self.groups.members(&request, &group, roles, staleness).await;
+        let Answer { value: mut roster, read_time, from_cache } =
+            answer.map_err(|error| rpc.failed(error))?;
         let (begin, asked) =
             (begin.unwrap_or_default(), usize::try_from(rpc.message.page_size).unwrap_or_default());
         let size = if asked == 0 { PAGE_MAX } else { asked.min(PAGE_MAX) };
@@ -62,8 +64,8 @@ impl MemberService for MemberApi {
             members: page.collect(),
             next_page_token: if end < total { token(end) } else { String::new() },
             total_size: i32::try_from(total).ok(),
-            read_time: Some(convert::now()),
-            from_cache: false,
+            read_time: Some(read_time.into()),
+            from_cache,
         }))
     }
 

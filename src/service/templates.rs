@@ -75,11 +75,14 @@ impl TemplateService for TemplateApi {
         let mut rpc = Rpc::new(&self.apps, request)?;
         let request = rpc.admit()?;
         let group = convert::group_ref_of(&rpc.message.group);
-        let robot = self.groups.template_robot(&request, &group, &rpc.message.robot_code).await;
+        let staleness = convert::staleness(rpc.message.max_staleness);
+        let code = &rpc.message.robot_code;
+        let answer = self.groups.template_robot(&request, &group, code, staleness).await;
+        let answer = answer.map_err(|error| rpc.failed(error))?;
         Ok(Response::new(pb::GetTemplateRobotResponse {
-            robot: robot.map_err(|error| rpc.failed(error))?.map(convert::member_to_pb),
-            read_time: Some(convert::now()),
-            from_cache: false,
+            robot: answer.value.map(convert::member_to_pb),
+            read_time: Some(answer.read_time.into()),
+            from_cache: answer.from_cache,
         }))
     }
 }

@@ -41,7 +41,7 @@ impl<M: Check + Write + Send + 'static> Rpc<M> {
         let Some(request_id) = request.request_id.clone().filter(|_| !request.validate_only) else {
             return Ok(Response::new(work(self, request).await?));
         };
-        let (caller, app) = ("", request.app.alias().to_owned());
+        let (caller, app) = (&*request.context.claimant.caller, request.app.alias().to_owned());
         let identity = Identity::new(caller, &app, M::RPC, &request_id, &self.message.payload());
         let deadline = request.context.deadline;
         let work = move |claim| {

@@ -21,8 +21,6 @@ pub mod memory;
 mod redis;
 mod spacing;
 
-/// What a place is held longer than its window: how far the clocks of ours and DingTalk's arrivals may jitter.
-const SLACK: Duration = Duration::from_millis(15);
 /// How long something that was sent and never heard of again stays in doubt.
 const OUTCOMES_KEPT: Duration = Duration::from_secs(24 * 3600);
 
@@ -71,6 +69,9 @@ pub struct Ask {
     /// A place further ahead than this is not taken.
     pub horizon: Duration,
 }
+
+/// How much longer than its window a place is held in any case: small delays need not be told.
+pub const SLACK: Duration = Duration::from_millis(15);
 
 /// A place in the second of an operation: taken when it is reserved, free again one window after its call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

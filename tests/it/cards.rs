@@ -174,10 +174,10 @@ async fn bad_cards_name_every_fault_and_reach_nobody() {
 async fn a_lost_answer_is_unknown_and_the_repeat_pins_no_second_card() {
     let gateway = Gateway::start().await;
     let group = gateway.scene().await;
-    gateway.simulator.fail_next("topbox.create", 1, Fault::DropAfter);
+    gateway.simulator.fail_next("topbox.create", 4, Fault::DropAfter);
     let status = cards(&gateway).pin_card(card(&group, "card-1")).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unknown, "OUTCOME_UNKNOWN"));
-    assert_eq!(gateway.simulator.requests("topbox.create"), 1);
+    assert_eq!(gateway.simulator.requests("topbox.create"), 4);
     cards(&gateway).pin_card(card(&group, "card-1")).await.unwrap();
     let chat_id = &group.unwrap().chat_id;
     assert_eq!(gateway.simulator.group(chat_id).unwrap().pinned_cards.len(), 1);

@@ -34,8 +34,11 @@ impl Scenery {
         let creator = Gateway::start().await;
         let internal = creator.group().await.r#ref.unwrap();
         let scene = creator.create(scene()).await.r#ref.unwrap();
-        let gateway =
-            Gateway::start_before(creator.simulator.clone(), sources(&creator.simulator.url())).await;
+        // Every error is met once, many of one kind in a row.
+        let sources =
+            sources(&creator.simulator.url()).with("retry.max_attempts", 1).with("cache.enabled", false);
+        let sources = sources.with("breaker.failures", 1_000_000);
+        let gateway = Gateway::start_before(creator.simulator.clone(), sources).await;
         Self { gateway, internal, scene }
     }
 

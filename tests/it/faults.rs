@@ -1,6 +1,9 @@
 //! Bad weather between the gateway and DingTalk: what callers are told, and what is never sent twice.
 
-use std::time::Duration;
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
 use dinggate::pb::group as pb;
 use dinggate_simulator::Fault;
@@ -108,7 +111,10 @@ async fn a_request_id_gets_the_same_group_and_no_second_one() {
 async fn a_create_that_was_certainly_refused_may_be_tried_again() {
     let gateway = Gateway::start().await;
     gateway.simulator.fail_next("group.create", 1, Fault::Throttle);
-    let status = gateway.groups.clone().create_group(new_group("T")).await.unwrap_err();
+    let mut request = tonic::Request::new(new_group("T"));
+    // Too short for the pause that a throttle asks for.
+    request.set_timeout(Duration::from_millis(900));
+    let status = gateway.groups.clone().create_group(request).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "APP_RATE_LIMITED"));
     assert!(status.get_details_retry_info().is_some() && status.get_details_quota_failure().is_some());
     gateway.group().await;
@@ -116,7 +122,9 @@ async fn a_create_that_was_certainly_refused_may_be_tried_again() {
 
 #[tokio::test]
 async fn a_read_whose_answer_is_lost_invites_another_try() {
-    let gateway = Gateway::start().await;
+    let gateway =
+        Gateway::start_with(|sources| sources.with("retry.max_attempts", 1).with("cache.enabled", false))
+            .await;
     let group = gateway.group().await;
     for (name, fault) in lost_answers() {
         gateway.simulator.fail_next("group.get_legacy", 1, fault);
@@ -130,18 +138,23 @@ async fn a_read_whose_answer_is_lost_invites_another_try() {
 
 #[tokio::test]
 async fn a_barred_address_is_said_to_be_barred() {
-    let gateway = Gateway::start().await;
-    let group = gateway.group().await;
     for fault in [
         Fault::IpBan,
         Fault::Html { status: 200, applied: false },
         Fault::Html { status: 403, applied: false },
     ] {
+        let gateway = Gateway::start().await;
+        let group = gateway.group().await;
         gateway.simulator.fail_next("group.get_legacy", 1, fault);
-        let status = gateway.groups.clone().get_group(read(&group)).await.unwrap_err();
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "EGRESS_IP_BLOCKED"));
-        let wait = status.get_details_retry_info().and_then(|info| info.retry_delay).unwrap();
-        assert_eq!(wait, Duration::from_secs(300));
+        let calls = gateway.simulator.requests("group.get_legacy");
+        // The second one is refused without a call: a barred address is left alone.
+        for _ in 0..2 {
+            let status = gateway.groups.clone().get_group(read(&group)).await.unwrap_err();
+            assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "EGRESS_IP_BLOCKED"));
+            let wait = status.get_details_retry_info().and_then(|info| info.retry_delay).unwrap();
+            assert!(wait > Duration::from_secs(290) && wait <= Duration::from_secs(300), "{wait:?}");
+        }
+        assert_eq!(gateway.simulator.requests("group.get_legacy"), calls + 1);
     }
 }
 
@@ -154,6 +167,8 @@ async fn nobody_listening_means_nothing_was_sent() {
     .await;
     let status = gateway.groups.clone().create_group(new_group("T")).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "UPSTREAM_UNREACHABLE"));
+    // So even what acts again is tried again.
+    assert_eq!(status.metadata().get("x-dinggate-upstream-calls").unwrap(), "4");
 }
 
 #[tokio::test]
@@ -181,11 +196,16 @@ async fn a_read_is_dropped_with_its_caller_and_a_write_is_seen_through() {
 #[test]
 fn no_answer_breaks_the_gateway() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    // A 401 among the answers looks like a refused token; its pause is not what this is about.
-    let gateway = runtime.block_on(Gateway::start_with(|sources| {
-        sources.with("token.backoff_min", "1ms").with("token.backoff_max", "1ms")
-    }));
-    let group = runtime.block_on(gateway.group());
+    // A 401 among the answers looks like a refused token; its pause is not what this is about, nor are retries.
+    let start = || {
+        let gateway = runtime.block_on(Gateway::start_with(|sources| {
+            let sources = sources.with("retry.max_attempts", 1).with("breaker.failures", 1_000_000);
+            sources.with("token.backoff_min", "1ms").with("token.backoff_max", "1ms")
+        }));
+        let group = runtime.block_on(gateway.group());
+        (gateway, group)
+    };
+    let (current, barred) = (RefCell::new(start()), Cell::new(false));
     let body = prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..300),
         "[{\"errcode\":0-9a-z,\\[\\]} <>]{0,80}".prop_map(String::into_bytes),
@@ -218,16 +238,23 @@ fn no_answer_breaks_the_gateway() {
             let operation = if create { "group.create" } else { "group.get_legacy" };
             let fault =
                 Fault::Garbage { status, content_type: content_type.to_owned(), body, applied: false };
+            if barred.take() {
+                // It would send nothing for minutes, and every answer after this one would be its own.
+                current.replace(start());
+            }
+            let (gateway, group) = &*current.borrow();
             gateway.simulator.fail_next(operation, 1, fault);
             let outcome = runtime.block_on(async {
                 if create {
                     gateway.groups.clone().create_group(new_group("Garbage")).await.map(drop)
                 } else {
-                    gateway.groups.clone().get_group(read(&group)).await.map(drop)
+                    gateway.groups.clone().get_group(read(group)).await.map(drop)
                 }
             });
             gateway.simulator.clear_faults();
             if let Err(status) = outcome {
+                barred
+                    .set(reason(&status) == "EGRESS_IP_BLOCKED" || status.code() == Code::ResourceExhausted);
                 prop_assert!(!reason(&status).is_empty(), "{:?}", status);
                 let told = format!("{status:?}");
                 prop_assert!(!told.contains("demo-secret"));
@@ -235,6 +262,7 @@ fn no_answer_breaks_the_gateway() {
             Ok(())
         })
         .unwrap();
+    let (gateway, group) = if barred.take() { start() } else { current.into_inner() };
     let lives_on = async {
         while gateway.groups.clone().get_group(read(&group)).await.is_err() {
             tokio::task::yield_now().await;

@@ -1,5 +1,7 @@
 //! Members of internal groups in numbers: chunks, outcomes, synchronisation, and what that costs at DingTalk.
 
+use std::time::Duration;
+
 use dinggate::pb::group as pb;
 use dinggate_simulator::Fault;
 use tonic::Code;
@@ -117,7 +119,7 @@ async fn what_happened_is_not_hidden_by_a_later_failure() {
     let gateway = crowded().await;
     let group = gateway.group().await;
     gateway.simulator.fail_next("group.update", 1, Fault::Delay { ms: 0 });
-    gateway.simulator.fail_next("group.update", 1, Fault::DropAfter);
+    gateway.simulator.fail_next("group.update", 4, Fault::DropAfter);
     let reply = gateway.members.clone().add_members(add(&group, people(1..=100))).await.unwrap().into_inner();
     assert!(!reply.complete);
     let outcomes = outcomes(&reply.member_results);
@@ -136,7 +138,10 @@ async fn a_first_call_that_is_refused_is_the_status_of_the_rpc() {
     let gateway = crowded().await;
     let group = gateway.group().await;
     gateway.simulator.fail_next("group.update", 1, Fault::Throttle);
-    let status = gateway.members.clone().add_members(add(&group, people(1..=100))).await.unwrap_err();
+    let mut request = tonic::Request::new(add(&group, people(1..=100)));
+    // Too short for the pause that a throttle asks for.
+    request.set_timeout(Duration::from_millis(900));
+    let status = gateway.members.clone().add_members(request).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "APP_RATE_LIMITED"));
     assert!(status.get_details_retry_info().is_some());
 }

@@ -66,7 +66,7 @@ async fn a_plan_is_not_remembered() {
 
 #[tokio::test]
 async fn what_was_certainly_not_done_is_done_under_the_same_id() {
-    let gateway = Gateway::start().await;
+    let gateway = Gateway::start_with(|sources| sources.with("retry.max_attempts", 1)).await;
     gateway.simulator.fail_next("group.create", 1, Fault::Throttle);
     let status = gateway.groups.clone().create_group(once("Once")).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "APP_RATE_LIMITED"));

@@ -23,13 +23,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use dinggate::{
-    config::Sources,
+    config::{Config, Sources},
     dingtalk::{App, Client, Context, Endpoint, app::AppConfig},
     operation::{
         self,
         group::GetGroup,
         id::{ChatId, MediaId, OpenConversationId, UnionId, UserId},
     },
+    store::Store,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -98,7 +99,8 @@ impl Recorder {
         adapt(&mut config);
         let loaded = Sources::defaults().with("auth.insecure_allow_remote", true);
         let loaded = loaded.with("apps.demo.app_key", "k").with("apps.demo.app_secret", "s").load().unwrap();
-        let client = Client::new(&loaded.config.dingtalk, &loaded.config.token).unwrap();
+        let Config { dingtalk, token, limits, retry, breaker, .. } = &loaded.config;
+        let client = Client::new(dingtalk, token, limits, retry, breaker, Store::memory().budgets).unwrap();
         Self { app: App::new(&config, "secret".into()), client, seen }
     }
 

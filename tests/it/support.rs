@@ -30,6 +30,11 @@ pub struct Gateway {
     served: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
+/// Limits that no test reaches unless it is about limits.
+fn unlimited() -> toml::Table {
+    toml::Table::from_iter([("per_second".to_owned(), 100_000.into()), ("per_month".to_owned(), 0.into())])
+}
+
 /// The settings that every gateway of the tests has: free ports, no waiting when it stops, one app.
 pub fn sources(dingtalk_url: &str) -> Sources {
     Sources::defaults()
@@ -39,6 +44,7 @@ pub fn sources(dingtalk_url: &str) -> Sources {
         .with("apps.demo.app_key", "dingdemo")
         .with("apps.demo.app_secret", "demo-secret")
         .with("apps.demo.corp_id", "dingcorpdemo")
+        .with("apps.demo.limits", unlimited())
         .with("apps.demo.api_url", dingtalk_url)
         .with("apps.demo.oapi_url", dingtalk_url)
 }

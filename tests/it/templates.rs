@@ -152,10 +152,10 @@ async fn a_lost_answer_is_reported_and_the_repeat_settles_it() {
     let gateway = Gateway::start().await;
     let group = gateway.group().await.r#ref;
     let request = pb::EnableTemplateRequest { owner: Some(user("manager4220")), ..enable(&group) };
-    gateway.simulator.fail_next("template.apply_legacy", 1, Fault::DropAfter);
+    gateway.simulator.fail_next("template.apply_legacy", 4, Fault::DropAfter);
     let status = templates(&gateway).enable_template(request.clone()).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "UPSTREAM_BUSY"));
-    assert_eq!(gateway.simulator.requests("template.apply_legacy"), 1);
+    assert_eq!(gateway.simulator.requests("template.apply_legacy"), 4);
     templates(&gateway).enable_template(request).await.unwrap();
     let chat_id = &group.unwrap().chat_id;
     assert_eq!(gateway.simulator.group(chat_id).unwrap().template_id.as_deref(), Some("tpl-demo"));

@@ -35,7 +35,11 @@ async fn crowd(
 async fn a_thousand_callers_share_one_fetch_when_cold_and_one_when_it_is_revoked() {
     let first = Gateway::start().await;
     let group = first.group().await;
-    let gateway = Gateway::start_before(first.simulator.clone(), sources(&first.simulator.url())).await;
+    let gateway = Gateway::start_before(
+        first.simulator.clone(),
+        sources(&first.simulator.url()).with("cache.enabled", false),
+    )
+    .await;
     gateway.simulator.clear_log();
 
     let ended = crowd(&gateway, &group, 1000).await;
@@ -50,7 +54,7 @@ async fn a_thousand_callers_share_one_fetch_when_cold_and_one_when_it_is_revoked
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_revoked_while_a_thousand_calls_are_under_way_costs_one_fetch_and_no_error() {
-    let gateway = Gateway::start().await;
+    let gateway = Gateway::start_with(|sources| sources.with("cache.enabled", false)).await;
     let group = gateway.group().await;
     let simulator = gateway.simulator.clone();
     let before = simulator.requests("group.get_legacy");
@@ -67,7 +71,7 @@ async fn a_token_revoked_while_a_thousand_calls_are_under_way_costs_one_fetch_an
 
 #[tokio::test]
 async fn a_write_is_replayed_once_after_a_refused_token_and_acts_once() {
-    let gateway = Gateway::start().await;
+    let gateway = Gateway::start_with(|sources| sources.with("cache.enabled", false)).await;
     gateway.group().await;
     gateway.simulator.revoke_tokens();
     gateway.group().await;
@@ -116,7 +120,7 @@ async fn wrong_credentials_are_the_operators_matter_and_asked_about_once_a_pause
 
 #[tokio::test]
 async fn a_create_whose_token_cannot_be_had_was_certainly_not_sent() {
-    let gateway = Gateway::start().await;
+    let gateway = Gateway::start_with(|sources| sources.with("cache.enabled", false)).await;
     gateway.simulator.fail_next("auth.access_token.get", 1, Fault::DropAfter);
     let status = gateway.groups.clone().create_group(crate::support::new_group("T")).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "UPSTREAM_BUSY"));
@@ -126,7 +130,7 @@ async fn a_create_whose_token_cannot_be_had_was_certainly_not_sent() {
 
 #[tokio::test]
 async fn a_slow_token_endpoint_keeps_nobody_past_the_deadline() {
-    let gateway = Gateway::start().await;
+    let gateway = Gateway::start_with(|sources| sources.with("cache.enabled", false)).await;
     gateway.simulator.fail_next("auth.access_token.get", 1, Fault::Delay { ms: 2000 });
     let mut request = tonic::Request::new(crate::support::new_group("T"));
     request.set_timeout(Duration::from_millis(300));

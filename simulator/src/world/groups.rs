@@ -1,5 +1,7 @@
 //! Ordinary groups (internal and standard): what may be done to them.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::group::{MemberChange, People};
@@ -140,6 +142,15 @@ impl World {
         let mut groups: Vec<Group> = self.groups.values().cloned().collect();
         groups.sort_by_key(|group| group.number);
         groups
+    }
+
+    /// How many groups have each title.
+    pub(crate) fn titles(&self) -> BTreeMap<&str, usize> {
+        let mut titles = BTreeMap::new();
+        for group in self.groups.values() {
+            *titles.entry(group.name.as_str()).or_default() += 1;
+        }
+        titles
     }
 
     /// A group of any organization.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dinggate_simulator::{ANY, Fault};
+use dinggate_simulator::{ANY, Chance, Fault};
 use reqwest::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -190,4 +190,74 @@ async fn faults_can_be_taken_back() {
     dingtalk.simulator.fail_next(ANY, 9, Fault::DropBefore);
     dingtalk.simulator.clear_faults();
     assert_eq!(try_create(&dingtalk).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn an_outage_lasts_until_it_is_ended() {
+    let dingtalk = Dingtalk::start().await;
+    dingtalk.simulator.start_outage("group.create", Fault::Html { status: 503, applied: false });
+    for _ in 0..3 {
+        assert_eq!(try_create(&dingtalk).await.unwrap().status, 503);
+    }
+    assert_eq!(dingtalk.call("group.get_legacy", json!({"chatid": "chat0"})).await.code(), "34001");
+    dingtalk.simulator.end_outages();
+    assert_eq!(try_create(&dingtalk).await.unwrap().status, 200);
+    assert_eq!(dingtalk.simulator.faults_met("group.create", "html"), 3);
+}
+
+#[tokio::test]
+async fn chance_strikes_its_share_and_the_titles_tell_what_was_applied() {
+    let dingtalk = Dingtalk::start().await;
+    let chance = |share, fault| Chance { operation: "group.create".into(), share, fault };
+    dingtalk.simulator.set_chances(
+        1,
+        &[
+            chance(0.3, Fault::Html { status: 502, applied: true }),
+            chance(0.3, Fault::Html { status: 503, applied: false }),
+        ],
+    );
+    let mut statuses = Vec::new();
+    for _ in 0..40 {
+        statuses.push(try_create(&dingtalk).await.unwrap().status);
+    }
+    let count = |status| statuses.iter().filter(|found| **found == status).count();
+    assert!(count(200) > 0 && count(502) > 0 && count(503) > 0, "{statuses:?}");
+    assert_eq!(dingtalk.simulator.titles()["x"], count(200) + count(502));
+    dingtalk.simulator.clear_faults();
+    assert_eq!(try_create(&dingtalk).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn chances_and_outages_and_latency_are_set_over_http() {
+    let dingtalk = Dingtalk::start().await;
+    let control = async |method, path: &str, body: &str| {
+        dingtalk.send(method, &format!("/_sim/{path}"), &[], body).await.json()
+    };
+    let ok = json!({"ok": true});
+    let all = r#"{"chances": [{"operation": "*", "share": 1, "fault": {"kind": "throttle"}}]}"#;
+    assert_eq!(control(Method::POST, "chances", all).await, ok);
+    assert_eq!(try_create(&dingtalk).await.unwrap().status, 403);
+    assert_eq!(control(Method::GET, "chances", "").await[0]["share"], 1.0);
+    let outage = r#"{"operation": "*", "fault": {"kind": "empty", "status": 504}}"#;
+    assert_eq!(control(Method::POST, "outage", outage).await, ok);
+    assert_eq!(try_create(&dingtalk).await.unwrap().status, 504);
+    assert_eq!(control(Method::DELETE, "outage", "").await, ok);
+    assert_eq!(control(Method::POST, "chances", r#"{"chances": []}"#).await, ok);
+    assert_eq!(control(Method::POST, "latency", r#"{"ms": 60}"#).await, ok);
+    let start = Instant::now();
+    assert_eq!(try_create(&dingtalk).await.unwrap().status, 200);
+    assert!(start.elapsed() >= Duration::from_millis(60));
+    assert_eq!(control(Method::GET, "titles", "").await, json!({"x": 1}));
+    let counters = control(Method::GET, "counters", "").await;
+    assert_eq!(counters["faults"]["group.create"], json!({"throttle": 1, "empty": 1}));
+    let error = control(Method::POST, "chances", &all.replace(": 1,", ": 1.5,")).await;
+    assert!(error["error"].as_str().unwrap().starts_with("share: "), "{error}");
+}
+
+#[tokio::test]
+async fn tokens_that_are_revoked_on_the_way_are_refused() {
+    let dingtalk = Dingtalk::start().await;
+    dingtalk.simulator.fail_next("group.create", 1, Fault::RevokeTokens);
+    assert_eq!(try_create(&dingtalk).await.unwrap().code(), "400 InvalidAuthentication");
+    assert_eq!(dingtalk.simulator.groups().len(), 0);
 }

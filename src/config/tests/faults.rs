@@ -49,8 +49,20 @@ fn a_bad_value_is_reported_with_its_line_its_path_and_what_is_allowed() {
         ("dingtalk", r#"connect_timeout = "0s""#, "must be longer than zero"),
         ("dingtalk", r#"request_timeout = "0s""#, "must be longer than zero"),
         ("dingtalk", r#"max_response_size = "0B""#, "must be at least 1 byte"),
+        ("limits", "egress_calls = 0", "must be at least 1"),
+        ("limits", r#"egress_window = "0s""#, "must be longer than zero"),
         ("token", r#"backoff_min = "0s""#, "must be longer than zero"),
         ("token", r#"backoff_min = "1m""#, "is longer than token.backoff_max"),
+        ("retry", r#"base = "3s""#, "is longer than retry.max"),
+        ("retry", "max_attempts = 0", "must be at least 1"),
+        ("retry", "budget = 1.5", "must be between 0 and 1"),
+        ("breaker", "failures = 0", "must be at least 1"),
+        ("breaker", r#"open = "0s""#, "must be longer than zero"),
+        ("breaker", r#"open = "1m""#, "is longer than breaker.open_max"),
+        ("cache", r#"default_staleness = "11m""#, "is longer than cache.max_age"),
+        ("cache", r#"negative = "11m""#, "is longer than cache.max_age"),
+        ("cache", r#"max_size = "much""#, size),
+        ("cache", "enabled = 1", "must be true or false"),
         ("store", r#"prefix = "{a}""#, "must be a word without braces"),
         ("store", r#"timeout = "0s""#, "must be longer than zero"),
         ("store", "replicas = 0", "must be at least 1"),
@@ -79,10 +91,19 @@ fn a_bad_value_of_an_app_is_reported_likewise() {
         ("oapi_url = 'ftp://host'", "oapi_url: must be http or https, a host, and nothing after it"),
         ("oapi_url = 'https://host/?a=1'", "oapi_url: must be http or https, a host, and nothing after it"),
         ("oapi_url = 'https://u:p@host'", "oapi_url: must be http or https, a host, and nothing after it"),
-        ("token_endpoint = 'corp_token'", "corp_id: is missing: token_endpoint = \"corp_token\" needs it"),
         (
             "limits = { a = 1 }",
-            "limits: unknown key `limits`, expected one of `alias`, `app_key`, `app_secret`, `app_secret_file`, `corp_id`, `region`, `api_url`, `oapi_url`, `token_endpoint`, `generation`, `chunk_sizes`",
+            "limits: unknown key `a`, expected one of `per_second`, `per_second_of`, `per_month`",
+        ),
+        ("limits = { per_second = 0 }", "limits: must allow at least 1 call a second"),
+        (
+            "limits = { per_second_of = { 'group.gte' = 5 } }",
+            "limits: unknown operation `group.gte`: docs/operations.md has the ids",
+        ),
+        ("token_endpoint = 'corp_token'", "corp_id: is missing: token_endpoint = \"corp_token\" needs it"),
+        (
+            "limit = { a = 1 }",
+            "limit: unknown key `limit`, expected one of `alias`, `app_key`, `app_secret`, `app_secret_file`, `corp_id`, `region`, `api_url`, `oapi_url`, `token_endpoint`, `generation`, `chunk_sizes`, `limits`",
         ),
     ] {
         let text = FILE.replace("app_key = \"dingkey\"\n", "") + setting + "\n";
@@ -157,8 +178,8 @@ app_secret = "S3cr3t-Of_The-App"
     let found = faults(text);
     let expected = [
         "dinggate.toml:2: telemetry.sampler_arg: must be between 0 and 1",
-        "dinggate.toml:4: foo.bar: unknown key `foo`, expected one of `server`, `auth`, `dingtalk`, `token`, `store`, `telemetry` or [[apps]]",
-        "dinggate.toml:5: empty: unknown key `empty`, expected one of `server`, `auth`, `dingtalk`, `token`, `store`, `telemetry` or [[apps]]",
+        "dinggate.toml:4: foo.bar: unknown key `foo`, expected one of `server`, `auth`, `dingtalk`, `limits`, `token`, `retry`, `breaker`, `cache`, `store`, `telemetry` or [[apps]]",
+        "dinggate.toml:5: empty: unknown key `empty`, expected one of `server`, `auth`, `dingtalk`, `limits`, `token`, `retry`, `breaker`, `cache`, `store`, `telemetry` or [[apps]]",
         "dinggate.toml:7: server.grpc_adr: unknown key `grpc_adr`, expected one of `grpc_addr`, `http_addr`",
         "dinggate.toml:8: server.drain_delay: must be a duration",
         "dinggate.toml:9: apps.#1.alias: must be 1 to 63",

@@ -3,13 +3,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 
 use super::*;
-use crate::store::memory::MemoryOutcomes;
+use crate::store::Store;
 
 const DONE: &[u8] = b"done";
 
 /// One replica; `others` share its store.
 fn replica() -> Once {
-    Once::new(Arc::new(MemoryOutcomes::default()))
+    Once::new(Store::memory().outcomes)
 }
 
 fn others(replica: &Once) -> Once {
@@ -227,7 +227,7 @@ async fn work_that_breaks_down_is_in_doubt_and_leaves_its_place() {
 /// A store that is out of reach for the first calls of a kind.
 #[derive(Debug)]
 struct Lame {
-    store: MemoryOutcomes,
+    store: Arc<dyn Outcomes>,
     claims: AtomicU32,
     ends: AtomicU32,
 }
@@ -240,7 +240,7 @@ impl Lame {
 
     fn once(claims: u32, ends: u32) -> Once {
         let (claims, ends) = (claims.into(), ends.into());
-        Once::new(Arc::new(Lame { store: MemoryOutcomes::default(), claims, ends }))
+        Once::new(Arc::new(Lame { store: Store::memory().outcomes, claims, ends }))
     }
 }
 

@@ -8,7 +8,7 @@ use dinggate::{
         group::{CreateGroup, GetGroup, OwnerType},
         id::{ChatId, UserId},
     },
-    store::{Claim, Outcomes, Owner, memory::MemoryOutcomes},
+    store::{Claim, Outcomes, Owner, Store},
 };
 
 use super::Recorder;
@@ -28,15 +28,15 @@ fn create(members: &[UserId]) -> CreateGroup<'_> {
     }
 }
 
-fn under(outcomes: &Arc<MemoryOutcomes>, owner: Owner) -> Context {
+fn under(outcomes: &Arc<dyn Outcomes>, owner: Owner) -> Context {
     let claim = Claimed::new(outcomes.clone(), KEY.into(), owner);
     Context { claim: Some(claim), ..Recorder::context() }
 }
 
 /// What others find after a call whose maker was never heard of again.
 async fn found_after<E: Endpoint>(endpoint: &E) -> Claim {
-    let (recorder, outcomes) = (Recorder::start(E::SPEC.id, |_| {}).await, Arc::default());
-    let claim = async |lease| MemoryOutcomes::claim(&outcomes, KEY, &[0; 32], lease).await.unwrap();
+    let (recorder, outcomes) = (Recorder::start(E::SPEC.id, |_| {}).await, Store::memory().outcomes);
+    let claim = async |lease| outcomes.claim(KEY, &[0; 32], lease).await.unwrap();
     let Claim::Mine(owner) = claim(Duration::from_secs(60)).await else { panic!("nobody else is there") };
     recorder.client.call(&under(&outcomes, owner), &recorder.app, endpoint).await.expect("sent");
     outcomes.renew(KEY, owner, Duration::ZERO).await.unwrap();
@@ -56,7 +56,8 @@ async fn what_can_be_repeated_is_never_in_doubt() {
 
 #[tokio::test]
 async fn nothing_is_sent_under_a_claim_that_was_lost() {
-    let (recorder, outcomes) = (Recorder::start(CreateGroup::SPEC.id, |_| {}).await, Arc::default());
+    let (recorder, outcomes) =
+        (Recorder::start(CreateGroup::SPEC.id, |_| {}).await, Store::memory().outcomes);
     let context = under(&outcomes, Owner(1));
     let members = [UserId("manager4220".to_owned())];
     let error = recorder.client.call(&context, &recorder.app, &create(&members)).await.unwrap_err();

@@ -1,0 +1,487 @@
+//! The queue in front of one operation of one app.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, oneshot},
+    time::{Instant, sleep_until, timeout_at},
+};
+use tracing::{Instrument, debug, info_span};
+
+use super::{
+    Claimant,
+    line::{Line, Ticket},
+};
+use crate::{
+    dingtalk::error::Error,
+    store::{Ask, Budgets, Limit, Reserved, SLACK, Slot},
+};
+
+/// Places are taken ahead of time for this share of a window. More would be lost with a replica that dies, and would
+/// be seconds that an urgent call at another replica waits for; less would let replicas share by luck and not by need.
+const AHEAD: f64 = 0.4;
+/// No place is taken further ahead than this share of a window: the call that had it before has been answered by
+/// then, so it is known how long it was held.
+const HORIZON: f64 = 0.9;
+
+/// Calls of one app to one operation. There is always at most one pump at work for it.
+#[derive(Debug)]
+pub(super) struct Queue {
+    ask: Ask,
+    budgets: Arc<dyn Budgets>,
+    state: Mutex<State>,
+    /// Something came that the pump does not know of.
+    changed: Notify,
+    /// Calls that wait for any operation of the app, and how many may.
+    app_length: Arc<AtomicUsize>,
+    app_length_max: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    line: Line<Waiter>,
+    /// Taken, and not handed out yet; the earliest first.
+    places: VecDeque<Place>,
+    /// Nothing is to be had before this.
+    closed: Option<(Instant, Limit)>,
+    /// What the last wait came from.
+    limit: Limit,
+    /// Those who ask for themselves because nobody waits.
+    asking: usize,
+    is_pumped: bool,
+    /// The weight of those who wait at all replicas, for each one here; at least 1.
+    competition: f64,
+    floor: Floor,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    answer: oneshot::Sender<Result<Permit, Error>>,
+    deadline: Instant,
+}
+
+/// A place that is taken.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    slot: Slot,
+    /// Not before this.
+    at: Instant,
+    /// The earliest moment at which the place can have begun: as long as asking took before `at`.
+    begin: Instant,
+}
+
+/// The right to send one request. Gives its place back when it is dropped unused.
+#[derive(Debug)]
+pub(in crate::dingtalk) struct Permit {
+    queue: Arc<Queue>,
+    place: Option<Place>,
+}
+
+impl Permit {
+    /// The request goes out now.
+    pub(in crate::dingtalk) fn send(mut self) -> Flight {
+        let place = self.place.take().expect("a permit has its place until it is used");
+        Flight { queue: self.queue.clone(), place, sent: Instant::now() }
+    }
+}
+
+/// A request on its way. When it ends, its place is held for as long as it takes until DingTalk must have counted it
+/// a whole window ago.
+#[derive(Debug)]
+pub(in crate::dingtalk) struct Flight {
+    queue: Arc<Queue>,
+    place: Place,
+    sent: Instant,
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let late = self.queue.state().floor.late(self.place.begin, self.sent, Instant::now());
+        let Some(runtime) = Handle::try_current().ok().filter(|_| late > SLACK) else { return };
+        let (queue, slot) = (self.queue.clone(), self.place.slot);
+        runtime.spawn(async move {
+            // Without the store the next second is not shared either.
+            let _ = queue.budgets.extend(&queue.ask, slot, late).await;
+        });
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.queue.clone().give_back([place]);
+        }
+    }
+}
+
+/// The shortest time in which DingTalk has lately answered. An answer that took longer may have been on its way in
+/// for the rest of the time.
+#[derive(Debug)]
+struct Floor {
+    shortest: Option<Duration>,
+    before: Option<Duration>,
+    count: u32,
+}
+
+impl Floor {
+    /// After so many answers the shortest of them replaces the one before.
+    const WINDOW: u32 = 50;
+    /// Of fewer answers nothing is concluded.
+    const ENOUGH: u32 = 10;
+
+    fn late(&mut self, begin: Instant, sent: Instant, answered: Instant) -> Duration {
+        let took = answered - sent;
+        self.shortest = Some(self.shortest.map_or(took, |shortest| shortest.min(took)));
+        let floor = self.value();
+        self.count += 1;
+        if self.count >= Self::WINDOW {
+            *self = Self { shortest: None, before: self.shortest, count: 0 };
+        }
+        (answered - begin).saturating_sub(floor)
+    }
+
+    fn value(&self) -> Duration {
+        if self.before.is_none() && self.count < Self::ENOUGH {
+            return Duration::ZERO;
+        }
+        self.shortest.into_iter().chain(self.before).min().unwrap_or_default()
+    }
+}
+
+impl Queue {
+    pub(super) fn new(
+        ask: Ask,
+        budgets: Arc<dyn Budgets>,
+        app_length: Arc<AtomicUsize>,
+        app_length_max: usize,
+    ) -> Self {
+        let horizon = ask.rate.per.mul_f64(HORIZON);
+        let state = State {
+            line: Line::new(),
+            places: VecDeque::new(),
+            closed: None,
+            limit: Limit::Operation,
+            asking: 0,
+            is_pumped: false,
+            competition: 1.0,
+            floor: Floor { shortest: None, before: None, count: 0 },
+        };
+        let ask = Ask { horizon, ..ask };
+        Self { ask, budgets, state: Mutex::new(state), changed: Notify::new(), app_length, app_length_max }
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.state().line.len()
+    }
+
+    /// Nothing goes out before `until`, not even what has a place already.
+    pub(super) fn close(self: &Arc<Self>, until: Instant, limit: Limit) {
+        let mut state = self.state();
+        (state.closed, state.limit) = (Some((until, limit)), limit);
+        let places = std::mem::take(&mut state.places);
+        drop(state);
+        self.clone().give_back(places);
+        self.changed.notify_one();
+    }
+
+    /// DingTalk did not count the call; and nothing more goes out for a while if it said so.
+    pub(super) async fn uncounted(&self, pause: Option<(Limit, Duration)>) {
+        let mut outcome = self.budgets.uncount(&self.ask).await;
+        if let Some((limit, pause)) = pause {
+            outcome = outcome.and(self.budgets.pause(&self.ask, limit, pause).await);
+        }
+        if let Err(error) = outcome {
+            debug!(%error, "what a refusal means for the budgets could not be shared");
+        }
+    }
+
+    pub(super) async fn acquire(
+        self: &Arc<Self>,
+        claimant: &Claimant,
+        deadline: Instant,
+    ) -> Result<Permit, Error> {
+        if let Some(asking) = self.may_ask_itself() {
+            let answer = self.reserve(claimant.share).await?;
+            drop(asking);
+            match answer {
+                Answer::Place(place, _) if place.at <= Instant::now() => return Ok(self.permit(place)),
+                // What cannot be waited for is not kept from others.
+                Answer::Place(place, limit) if claimant.fail_fast || place.at > deadline => {
+                    self.clone().give_back([place]);
+                    return Err(refused(limit, place.at));
+                }
+                Answer::Later(until, limit) if claimant.fail_fast || until > deadline => {
+                    return Err(refused(limit, until));
+                }
+                answer => self.state().take_up(answer),
+            }
+        }
+        let wait = self.join(claimant, deadline)?;
+        wait.until(deadline).instrument(info_span!("queue")).await
+    }
+
+    /// Asking for oneself saves the way through the pump. Only while nobody waits, and not for a crowd.
+    fn may_ask_itself(self: &Arc<Self>) -> Option<Asking> {
+        let mut state = self.state();
+        let few = state.asking < self.ahead(&state);
+        let open = state.line.len() == 0 && few && state.closed_until(Instant::now()).is_none();
+        open.then(|| {
+            state.asking += 1;
+            Asking(self.clone())
+        })
+    }
+
+    fn join(self: &Arc<Self>, claimant: &Claimant, deadline: Instant) -> Result<Waiting, Error> {
+        if self.app_length.fetch_add(1, Ordering::Relaxed) >= self.app_length_max {
+            self.app_length.fetch_sub(1, Ordering::Relaxed);
+            return Err(refused(self.state().limit, Instant::now() + self.ask.rate.per));
+        }
+        let (answer, answered) = oneshot::channel();
+        let mut state = self.state();
+        let waiter = Waiter { answer, deadline };
+        let ticket = state.line.join(&claimant.caller, claimant.share, claimant.priority, waiter);
+        // From here on leaving the line is the guard's affair.
+        let waiting = Waiting { queue: self.clone(), ticket, answered };
+        let (expected, limit) = (self.expected(&state, ticket), state.limit);
+        if !state.is_pumped {
+            state.is_pumped = true;
+            tokio::spawn(self.clone().pump());
+        }
+        drop(state);
+        if expected > deadline || (claimant.fail_fast && expected > Instant::now()) {
+            return Err(refused(limit, expected));
+        }
+        self.changed.notify_one();
+        Ok(waiting)
+    }
+
+    /// When this one's turn comes at the earliest, by what is known now.
+    fn expected(&self, state: &State, ticket: Ticket) -> Instant {
+        let (now, ahead) = (Instant::now(), state.line.ahead(ticket));
+        if let Some(place) = state.places.get(ahead) {
+            return place.at;
+        }
+        let first = state.closed_until(now).map_or(now, |(until, _)| until);
+        let at = match state.places.back() {
+            Some(last) if last.at > now => {
+                last.at + self.spacing(state) * count(ahead + 1 - state.places.len())
+            }
+            // Nothing is known of the next places: a whole window of them may be there at once.
+            _ => now + self.spacing(state) * count(ahead.saturating_sub(self.ask.rate.calls as usize)),
+        };
+        at.max(first)
+    }
+
+    /// What lies between two places of ours while all are in use.
+    fn spacing(&self, state: &State) -> Duration {
+        (self.ask.rate.per / self.ask.rate.calls.max(1)).mul_f64(state.competition)
+    }
+
+    /// How many places to take ahead: as many as our part of those who wait at all replicas.
+    fn ahead(&self, state: &State) -> usize {
+        let window = f64::from(self.ask.rate.calls) * AHEAD / state.competition;
+        // Both are small and positive.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let places = window.ceil().max(1.0) as usize;
+        places
+    }
+
+    async fn reserve(&self, waiting: u32) -> Result<Answer, Error> {
+        let asked = Instant::now();
+        let ask = Ask { waiting, ..self.ask.clone() };
+        let reserved = self.budgets.reserve(&ask).await.map_err(Error::Store)?;
+        let now = Instant::now();
+        Ok(match reserved {
+            Reserved::Place { slot, wait, limit, waiting: all } => {
+                self.state().competition = f64::from(all.max(waiting).max(1)) / f64::from(waiting.max(1));
+                Answer::Place(Place { slot, at: now + wait, begin: asked + wait }, limit)
+            }
+            Reserved::Later { wait, limit } => Answer::Later(now + wait, limit),
+        })
+    }
+
+    /// Hands out places as they come due, and takes new ones, until nobody waits.
+    async fn pump(self: Arc<Self>) {
+        loop {
+            match self.step() {
+                Step::Reserve(waiting) => match self.reserve(waiting).await {
+                    Ok(answer) => self.state().take_up(answer),
+                    Err(error) => self.refuse_all(&error),
+                },
+                Step::Wait(until) => {
+                    tokio::select! {
+                        () = sleep_until(until) => {}
+                        () = self.changed.notified() => {}
+                    }
+                }
+                Step::Done(unused) => {
+                    self.give_back(unused);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn step(self: &Arc<Self>) -> Step {
+        let mut state = self.state();
+        let now = Instant::now();
+        let closed = state.closed_until(now);
+        // Those for whom there are places go first.
+        if let Some((until, limit)) = closed.filter(|_| state.places.is_empty()) {
+            state.refuse_late(until, limit);
+        }
+        while state.places.front().is_some_and(|place| place.at <= now) {
+            let Some(waiter) = state.line.next() else { break };
+            let place = state.places.pop_front().expect("there is a first one");
+            let unheard = waiter.answer.send(Ok(self.permit(place)));
+            // One that has just left: its place goes to the next.
+            if let Err(Ok(mut permit)) = unheard
+                && let Some(place) = permit.place.take()
+            {
+                state.places.push_front(place);
+            }
+        }
+        if state.line.len() == 0 {
+            state.is_pumped = false;
+            return Step::Done(std::mem::take(&mut state.places));
+        }
+        if let Some((until, _)) = closed {
+            // Asked again as soon as the place that frees then can be taken ahead.
+            let again = until.checked_sub(self.ask.horizon).unwrap_or(now);
+            if again > now {
+                let first = state.places.front().map_or(again, |place| place.at.min(again));
+                return Step::Wait(first);
+            }
+            state.closed = None;
+        }
+        if state.places.len() < self.ahead(&state).min(state.line.len()) {
+            return Step::Reserve(state.line.weight());
+        }
+        let next = state.places.front().expect("somebody waits, so there is a place or one is asked for");
+        Step::Wait(next.at)
+    }
+
+    fn refuse_all(&self, error: &Error) {
+        let mut state = self.state();
+        while let Some(waiter) = state.line.next() {
+            // Nobody may be left to hear it.
+            let _ = waiter.answer.send(Err(error.clone()));
+        }
+    }
+
+    fn permit(self: &Arc<Self>, place: Place) -> Permit {
+        Permit { queue: self.clone(), place: Some(place) }
+    }
+
+    fn give_back(self: Arc<Self>, places: impl IntoIterator<Item = Place>) {
+        let places: Vec<_> = places.into_iter().collect();
+        // Outside a runtime the process is about to end, and the store frees the place by itself.
+        let Some(runtime) = Handle::try_current().ok().filter(|_| !places.is_empty()) else { return };
+        runtime.spawn(async move {
+            for place in places {
+                // A place that cannot be given back is only lost for a window.
+                let _ = self.budgets.give_back(&self.ask, place.slot).await;
+            }
+        });
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the store answered, on our clock.
+enum Answer {
+    Place(Place, Limit),
+    Later(Instant, Limit),
+}
+
+/// What the pump does next.
+enum Step {
+    /// Take another place, for those who wait here with this weight.
+    Reserve(u32),
+    /// Nothing before this.
+    Wait(Instant),
+    /// Nobody waits any more; these places were not needed.
+    Done(VecDeque<Place>),
+}
+
+impl State {
+    fn take_up(&mut self, answer: Answer) {
+        match answer {
+            Answer::Place(place, limit) => {
+                (self.closed, self.limit) = (None, limit);
+                let index = self.places.partition_point(|other| other.at <= place.at);
+                self.places.insert(index, place);
+            }
+            Answer::Later(until, limit) => (self.closed, self.limit) = (Some((until, limit)), limit),
+        }
+    }
+
+    fn closed_until(&self, now: Instant) -> Option<(Instant, Limit)> {
+        self.closed.filter(|(until, _)| *until > now)
+    }
+
+    /// Those who cannot wait that long need not.
+    fn refuse_late(&mut self, until: Instant, limit: Limit) {
+        for waiter in self.line.take_if(|waiter| waiter.deadline < until) {
+            // Nobody may be left to hear it.
+            let _ = waiter.answer.send(Err(refused(limit, until)));
+        }
+    }
+}
+
+/// Somebody asks the store for itself.
+struct Asking(Arc<Queue>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.state().asking -= 1;
+    }
+}
+
+/// Somebody in the line. Leaves it when dropped.
+struct Waiting {
+    queue: Arc<Queue>,
+    ticket: Ticket,
+    answered: oneshot::Receiver<Result<Permit, Error>>,
+}
+
+impl Waiting {
+    async fn until(mut self, deadline: Instant) -> Result<Permit, Error> {
+        match timeout_at(deadline, &mut self.answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(Error::Request("the queue was dropped".to_owned())),
+            Err(_) => {
+                let state = self.queue.state();
+                Err(refused(state.limit, self.queue.expected(&state, self.ticket)))
+            }
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.queue.app_length.fetch_sub(1, Ordering::Relaxed);
+        if self.queue.state().line.leave(self.ticket) {
+            self.queue.changed.notify_one();
+        }
+    }
+}
+
+/// The refusal of a call for which there is no place before `at`.
+fn refused(limit: Limit, at: Instant) -> Error {
+    Error::RateLimited { limit, retry_after: at.saturating_duration_since(Instant::now()) }
+}
+
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
