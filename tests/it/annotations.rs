@@ -20,13 +20,13 @@ use crate::{
     support::{Gateway, fields, reason},
 };
 
-fn methods() -> Vec<MethodDescriptor> {
+pub fn methods() -> Vec<MethodDescriptor> {
     let pool = DescriptorPool::decode(pb::DESCRIPTORS).expect("the descriptors of the contract");
     pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
 }
 
 /// As in the request path.
-fn path_of(method: &MethodDescriptor) -> String {
+pub fn path_of(method: &MethodDescriptor) -> String {
     format!("/{}/{}", method.parent_service().full_name(), method.name())
 }
 

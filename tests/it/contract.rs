@@ -106,7 +106,7 @@ impl Decoder for Raw {
 }
 
 /// Calls a method that no generated client needs to know.
-async fn call(channel: &Channel, method: &str, request: Request<Bytes>) -> Result<Bytes, Status> {
+pub async fn call(channel: &Channel, method: &str, request: Request<Bytes>) -> Result<Bytes, Status> {
     let mut grpc = Grpc::new(channel.clone());
     grpc.ready().await.expect("connected");
     let path = PathAndQuery::try_from(method).expect("a path");

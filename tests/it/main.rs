@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, missing_docs, reason = "nobody imports a test")]
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
+mod rpc;
 mod support;
 
 mod annotations;
@@ -14,6 +15,7 @@ mod cli;
 mod contract;
 mod errors;
 mod faults;
+mod fields;
 mod groups;
 mod health;
 mod incident;

@@ -4,7 +4,7 @@
 mod claims;
 mod inside;
 mod ordinary;
-mod reference;
+pub mod reference;
 mod scenario;
 
 use std::{

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::golden;
 
 /// Fields of the reference that no request of the gateway has, and why.
-const UNUSED: &[(&str, &str, &str)] = &[
+pub const UNUSED: &[(&str, &str, &str)] = &[
     ("auth.gettoken_legacy", "corpid", "a credential of former times, in the SDK only"),
     ("auth.gettoken_legacy", "corpsecret", "a credential of former times, in the SDK only"),
     ("group.update_legacy", "isBan", "an older switch for the same thing as chatBannedType"),
@@ -38,7 +38,7 @@ const MEMBERS: [&str; 8] = [
     "receiver_user_ids",
 ];
 
-fn reference(id: &str) -> Value {
+pub fn reference(id: &str) -> Value {
     let all: Vec<Value> = serde_json::from_str(dinggate_simulator::API_JSON).unwrap();
     all.into_iter()
         .find(|operation| operation["id"] == id)
