@@ -80,6 +80,7 @@ impl History {
     /// undo what the attempt before it may have done.
     pub(super) fn failed(&mut self, repeat: Repeat, error: &Error) -> Error {
         self.failures += usize::from(!error.token_refused());
+        self.token_replaced &= error.token_refused();
         if error.applied() == Applied::Maybe {
             self.maybe = Some(error.clone());
         }
@@ -99,7 +100,7 @@ impl History {
 }
 
 /// A refused token means that nothing was carried out, so even a write that acts twice may be replayed; but only
-/// once: DingTalk refusing the next token as well is a matter of configuration. Anything else is repeated where it
+/// once in a row: DingTalk refusing the next token as well is a matter of configuration. Anything else is repeated where it
 /// passes, a repeat is harmless, and the pause fits into what is `left` until the caller's deadline. `jitter`, from 0
 /// to 1, is the share of the pause to take, so that those who failed together do not come back together.
 pub(super) fn decide(

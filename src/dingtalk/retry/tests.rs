@@ -132,6 +132,17 @@ fn a_refused_token_is_replaced_once_whatever_went_before() {
 }
 
 #[test]
+fn a_token_that_was_good_for_an_attempt_is_replaced_again() {
+    let refused = || api(400, "InvalidAuthentication");
+    let mut history = History::default();
+    history.failed(Repeat::Read, &refused());
+    history.replaces_token();
+    history.failed(Repeat::Read, &lost());
+    history.failed(Repeat::Read, &refused());
+    assert_eq!(decide(&config(), Repeat::Read, &history, &refused(), FAR, 1.0), Retry::WithFreshToken);
+}
+
+#[test]
 fn pauses_double_up_to_the_longest_and_end_with_the_last_attempt() {
     let config = RetryConfig { max_attempts: 8, ..config() };
     let mut history = History::default();
