@@ -36,7 +36,7 @@ pub struct LimitsConfig {
     /// ... in any window of this length.
     #[serde(with = "humantime_serde")]
     pub egress_window: Duration,
-    /// Calls that may wait at the same time, for each app.
+    /// Calls that may wait at the same time, for each app; batch calls leave the last tenth to the others.
     pub queue_max: usize,
 }
 

@@ -11,8 +11,8 @@ pub(super) const BATCH_FLOOR: u32 = 10;
 /// What a call of a caller with share 1 adds to the caller's tag.
 const COST: u64 = 1 << 20;
 
-/// How urgent a call is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How urgent a call is, the most urgent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Priority {
     /// Somebody waits for the answer.
     #[default]

@@ -18,7 +18,7 @@ use tracing::{Instrument, debug, info_span};
 
 use super::{
     Claimant,
-    line::{Line, Ticket},
+    line::{Line, Priority, Ticket},
 };
 use crate::{
     dingtalk::error::Error,
@@ -240,7 +240,12 @@ impl Queue {
     }
 
     fn join(self: &Arc<Self>, claimant: &Claimant, deadline: Instant) -> Result<Waiting, Error> {
-        if self.app_length.fetch_add(1, Ordering::Relaxed) >= self.app_length_max {
+        let max = match claimant.priority {
+            Priority::Interactive => self.app_length_max,
+            // The last tenth is for those who are in a hurry: batch work does not shut them out.
+            Priority::Batch => self.app_length_max - self.app_length_max / 10,
+        };
+        if self.app_length.fetch_add(1, Ordering::Relaxed) >= max {
             self.app_length.fetch_sub(1, Ordering::Relaxed);
             return Err(refused(self.state().limit, Instant::now() + self.ask.rate.per));
         }

@@ -121,6 +121,29 @@ async fn a_full_queue_refuses() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn batch_work_leaves_the_last_tenth_of_the_queue() {
+    let (limiter, app) = (limiter(10), app(AppLimits { per_second: 1, ..AppLimits::default() }));
+    let batch = || {
+        let mut context = context("night job", Duration::from_secs(60));
+        context.claimant.priority = Priority::Batch;
+        context
+    };
+    call(&limiter, &batch(), &app).await.unwrap();
+    let spawn = |context: Context| {
+        let (limiter, app) = (limiter.clone(), app.clone());
+        tokio::spawn(async move { call(&limiter, &context, &app).await })
+    };
+    let waiting: Vec<_> = (0..9).map(|_| spawn(batch())).collect();
+    sleep(Duration::from_millis(1)).await;
+    let error = call(&limiter, &batch(), &app).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::AppRateLimited);
+    call(&limiter, &context("people", Duration::from_secs(60)), &app).await.unwrap();
+    for caller in waiting {
+        caller.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_leaves_gives_its_turn_to_the_next() {
     let (limiter, app) = (limiter(1000), app(AppLimits { per_second: 1, ..AppLimits::default() }));
     call(&limiter, &context("a", Duration::from_secs(5)), &app).await.unwrap();
