@@ -220,15 +220,16 @@ impl Cache {
     where
         F: Future<Output = Result<Reply, Error>> + Send + 'static,
     {
+        let priority = request.context.claimant.priority;
         let mut flights = self.0.flights.lock();
         // It may have landed a moment ago.
         if let Some(told) = self.kept(name, read, bounds) {
             return Err(told);
         }
-        if let Some(flight) = flights.join(name, read, bounds.accepted) {
+        if let Some(flight) = flights.join(name, read, priority, bounds.accepted) {
             return Ok(flight);
         }
-        let (flight, seat) = flights.depart(self, name, read);
+        let (flight, seat) = flights.depart(self, name, read, priority);
         // A runtime that is shutting down drops the task at once, and that wants the flights.
         drop(flights);
         tokio::spawn(seat.fly(request.context.stats.clone(), fetch()).in_current_span());

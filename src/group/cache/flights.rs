@@ -1,4 +1,5 @@
-//! Reads on their way. Of the same read at most one has begun that may be joined, and at most one waits for its end.
+//! Reads on their way. Of the same read at most one has begun that may be joined, and at most one waits for its end;
+//! once more so for batch work, behind whose calls nobody urgent waits.
 
 use std::{
     collections::HashMap,
@@ -9,7 +10,10 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 
 use super::{Cache, Name, Read, Reply, Told};
-use crate::{dingtalk::Stats, group::error::Error};
+use crate::{
+    dingtalk::{Priority, Stats},
+    group::error::Error,
+};
 
 type Arrival = watch::Sender<Option<Told>>;
 
@@ -32,6 +36,8 @@ pub(super) struct Board(HashMap<Name, Vec<Entry>>);
 #[derive(Debug)]
 struct Entry {
     read: Read,
+    /// How urgent its call is in the queue.
+    priority: Priority,
     arrival: Arc<Arrival>,
     /// None while it waits for the one before it.
     begun: Option<Instant>,
@@ -44,22 +50,37 @@ impl Flights {
 }
 
 impl Board {
-    /// A read on its way that tells nothing older than that.
-    pub(super) fn join(&self, name: &Name, read: &Read, accepted: Duration) -> Option<Flight> {
+    /// A read on its way that tells nothing older than that, and does not wait longer in the queue.
+    pub(super) fn join(
+        &self,
+        name: &Name,
+        read: &Read,
+        priority: Priority,
+        accepted: Duration,
+    ) -> Option<Flight> {
         let late_enough = |begun: Instant| !accepted.is_zero() && begun.elapsed() <= accepted;
-        let fits = |entry: &&Entry| entry.read == *read && entry.begun.is_none_or(late_enough);
+        let fits = |entry: &&Entry| {
+            entry.read == *read && entry.priority <= priority && entry.begun.is_none_or(late_enough)
+        };
         let entry = self.0.get(name)?.iter().find(fits)?;
         Some(Flight { arrival: entry.arrival.subscribe(), leads: false })
     }
 
     /// A read of which nobody knew yet, after the one that is on its way if there is one.
-    pub(super) fn depart(&mut self, cache: &Cache, name: &Name, read: &Read) -> (Flight, Seat) {
+    pub(super) fn depart(
+        &mut self,
+        cache: &Cache,
+        name: &Name,
+        read: &Read,
+        priority: Priority,
+    ) -> (Flight, Seat) {
         let (arrival, waiting) = watch::channel(None);
         let arrival = Arc::new(arrival);
         let entries = self.0.entry(name.clone()).or_default();
-        let before = entries.iter().find(|entry| entry.read == *read).map(|entry| entry.arrival.subscribe());
+        let same = |entry: &&Entry| entry.read == *read && entry.priority == priority;
+        let before = entries.iter().find(same).map(|entry| entry.arrival.subscribe());
         let begun = before.is_none().then(Instant::now);
-        entries.push(Entry { read: read.clone(), arrival: arrival.clone(), begun });
+        entries.push(Entry { read: read.clone(), priority, arrival: arrival.clone(), begun });
         let seat = Seat { cache: cache.clone(), name: name.clone(), read: read.clone(), arrival, before };
         (Flight { arrival: waiting, leads: true }, seat)
     }

@@ -10,7 +10,7 @@ use tokio::time::{advance, sleep, timeout};
 use super::*;
 use crate::{
     dingtalk::{
-        ApiError, App, Context, Generation,
+        ApiError, App, Context, Generation, Priority,
         app::AppConfig,
         catalogue,
         error::Error::{Api, Lost},
@@ -148,6 +148,30 @@ async fn a_crowd_costs_one_call_and_shares_its_answer() {
     }
     assert_eq!(upstream.read(None).await, (1, true));
     assert_eq!(upstream.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_urgent_waits_for_the_read_of_batch_work() {
+    let upstream = Upstream::new();
+    let mut batch = request(10 * SECOND);
+    batch.context.claimant.priority = Priority::Batch;
+    let spawn = |request: Request, staleness: Option<Duration>| {
+        let upstream = upstream.clone();
+        tokio::spawn(async move { upstream.ask(&request, &group(), staleness).await })
+    };
+    let first = spawn(batch.clone(), None);
+    settle().await;
+    let urgent = spawn(request(10 * SECOND), None);
+    settle().await;
+    // Batch work joins whom it can.
+    let second = spawn(batch, None);
+    settle().await;
+    assert_eq!(upstream.calls(), 2);
+    for (caller, call) in [(first, 1), (urgent, 2)] {
+        assert_eq!(caller.await.unwrap().unwrap(), (call, false));
+    }
+    second.await.unwrap().unwrap();
+    assert_eq!(upstream.calls(), 2);
 }
 
 #[tokio::test(start_paused = true)]
