@@ -97,14 +97,15 @@ async fn create_all(kind: Kind, count: usize, report: &mut Report) {
 }
 
 /// One request in five loses its answer, before or after it is carried out; one in ten is answered 502, carried out or
-/// not; one in fifty meets a token that has just been revoked.
+/// not; one in two hundred meets a token that has
+/// just been revoked.
 fn weather(operation: &str) -> Value {
     let faults = [
         (0.1, json!({ "kind": "drop_before" })),
         (0.1, json!({ "kind": "drop_after" })),
         (0.05, json!({ "kind": "html", "status": 502 })),
         (0.05, json!({ "kind": "html", "status": 502, "applied": true })),
-        (0.02, json!({ "kind": "revoke_tokens" })),
+        (0.005, json!({ "kind": "revoke_tokens" })),
     ];
     let chance = |(share, fault)| json!({ "operation": operation, "share": share, "fault": fault });
     faults.map(chance).into_iter().collect()

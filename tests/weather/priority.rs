@@ -27,14 +27,14 @@ pub async fn prove(scale: Scale, report: &mut Report) {
     let site = Site::single("priority", &limits, &format!("[limits]\nqueue_max = {QUEUE}\n")).await;
     let addr = site.addresses()[0];
     let mut groups = connect(addr);
-    // One more batch caller than the queue takes, so that it is full.
-    let handles = create_groups(&mut groups, QUEUE + 1).await;
+    // One more batch caller than the queue takes, so that it is full, and a group that they do not read.
+    let handles = create_groups(&mut groups, QUEUE + 2).await;
     site.dingtalk.limit(&json!({ "app_per_second": RATE })).await;
 
     let (idle, _) = urgent_calls(&mut groups, &handles[0], scale.urgent).await;
     report.note("urgent call on an idle queue, median", ms(median(&idle)));
     let mut crowd = Crowd::new();
-    for (caller, group) in handles.iter().enumerate() {
+    for (caller, group) in handles.iter().enumerate().skip(1) {
         crowd.add(caller, group.clone(), vec![addr], true);
     }
     sleep(Duration::from_secs(3)).await;

@@ -6,8 +6,8 @@ use serde::Serialize;
 use tokio::{task::JoinError, time::Instant};
 
 /// One figure.
-#[derive(Debug, Serialize)]
-struct Row {
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
     proof: &'static str,
     what: String,
     required: String,
@@ -61,21 +61,21 @@ impl Report {
     }
 }
 
+/// What a proof came to; one that panics has missed.
+pub fn rows(proof: &'static str, report: Result<Report, JoinError>) -> Vec<Row> {
+    report.map(|report| report.rows).unwrap_or_else(|error| {
+        let (what, required) = ("ended without its figures".to_owned(), String::new());
+        vec![Row { proof, what, required, measured: error.to_string(), ok: Some(false) }]
+    })
+}
+
 /// The figures of all proofs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Table(Vec<Row>);
 
 impl Table {
-    /// A proof that panics has missed.
-    pub fn add(&mut self, proof: &'static str, report: Result<Report, JoinError>) {
-        match report {
-            Ok(report) => self.0.extend(report.rows),
-            Err(error) => {
-                let what = "ended without its figures".to_owned();
-                let measured = error.to_string();
-                self.0.push(Row { proof, what, required: String::new(), measured, ok: Some(false) });
-            }
-        }
+    pub fn of(rows: Vec<Row>) -> Self {
+        Self(rows)
     }
 
     pub fn holds(&self) -> bool {
@@ -85,6 +85,7 @@ impl Table {
     pub fn write(&self, file: &Path) {
         let text = serde_json::to_string_pretty(&self.0).expect("plain data");
         fs::write(file, text + "\n").expect("a folder that is there");
+        println!("written to {}", file.display());
     }
 }
 
