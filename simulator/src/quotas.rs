@@ -50,15 +50,15 @@ pub enum BanPage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
-    /// [`Quotas::app_per_second`] and [`Quotas::app_per_second_of`].
+    /// `app_per_second` and `app_per_second_of` of [`Quotas`].
     AppPerSecond,
-    /// [`Quotas::app_per_minute`].
+    /// `app_per_minute` of [`Quotas`].
     AppPerMinute,
-    /// [`Quotas::platform_per_second`].
+    /// `platform_per_second` of [`Quotas`].
     PlatformPerSecond,
-    /// [`Quotas::organization_per_month`].
+    /// `organization_per_month` of [`Quotas`].
     OrganizationPerMonth,
-    /// [`Quotas::address_per_20_seconds`].
+    /// `address_per_20_seconds` of [`Quotas`].
     Address,
 }
 

@@ -1,4 +1,4 @@
-//! [`Limiter::acquire`]: a call waits here for its place in what DingTalk allows, or is refused at once where no place
+//! `Limiter::acquire`: a call waits here for its place in what DingTalk allows, or is refused at once where no place
 //! can come in time. The arithmetic is in `store::Budgets`, so that replicas share it; who goes next is decided here.
 
 use std::{

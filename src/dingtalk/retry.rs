@@ -1,4 +1,4 @@
-//! Whether a failed attempt is followed by another one. [`decide`] is a pure function and [`Budget`] a number: the
+//! Whether a failed attempt is followed by another one. `decide` is a pure function and `Budget` a number: the
 //! loop in `client.rs` acts.
 
 use std::{

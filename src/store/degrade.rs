@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    Ask, Budgets, Limit, Rate, Reserved, Slot, Unavailable, Usage, calendar::Month, memory::MemoryBudgets,
-    redis::RedisBudgets,
+    Ask, Budgets, Limit, Reserved, Slot, Unavailable, Usage, calendar::Month, memory::MemoryBudgets,
+    parts::part, redis::RedisBudgets,
 };
 
 /// What a month had when it was last seen.
@@ -127,20 +127,12 @@ impl Degrade {
     /// The same wish against this replica's share.
     fn share(&self, ask: &Ask) -> Ask {
         let replicas = self.floor.max(*self.replicas.borrow());
-        Ask { rate: share(ask.rate, replicas), egress: share(ask.egress, replicas), ..ask.clone() }
+        Ask { rate: part(ask.rate, replicas), egress: part(ask.egress, replicas), ..ask.clone() }
     }
 }
 
 fn remaining(until: Instant) -> Duration {
     until.saturating_duration_since(Instant::now())
-}
-
-/// One of `replicas` equal parts; where there are more replicas than calls, one call in a longer window.
-fn share(rate: Rate, replicas: u32) -> Rate {
-    match rate.calls / replicas {
-        0 => Rate { calls: 1, per: (rate.per * replicas).div_f64(f64::from(rate.calls)) },
-        calls => Rate { calls, ..rate },
-    }
 }
 
 #[async_trait]
@@ -193,19 +185,5 @@ impl Budgets for Degrade {
 
     async fn usage(&self, app: &str, operation: &str) -> Result<Usage, Unavailable> {
         self.current().usage(app, operation).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_is_never_nothing() {
-        let second = Duration::from_secs(1);
-        let rate = Rate { calls: 20, per: second };
-        assert_eq!(share(rate, 3), Rate { calls: 6, per: second });
-        assert_eq!(share(rate, 1), rate);
-        assert_eq!(share(rate, 50), Rate { calls: 1, per: Duration::from_millis(2500) });
     }
 }

@@ -13,11 +13,13 @@ use tokio_util::sync::DropGuard;
 
 pub use self::config::{OnFailure, StoreConfig, StoreKind};
 use self::memory::{MemoryBudgets, MemoryFacts, MemoryNotices, MemoryOutcomes};
+use self::parts::Parts;
 
 mod calendar;
 mod config;
 mod degrade;
 pub mod memory;
+mod parts;
 mod redis;
 mod spacing;
 
@@ -263,6 +265,10 @@ impl Store {
     /// is [`Health::Degraded`] until it is.
     pub fn open(config: &StoreConfig) -> Result<Self, Unavailable> {
         match config.kind {
+            StoreKind::Memory if config.replicas > 1 => {
+                let (budgets, replicas) = (MemoryBudgets::default(), config.replicas);
+                Ok(Self { budgets: Arc::new(Parts { budgets, replicas }), ..Self::memory() })
+            }
             StoreKind::Memory => Ok(Self::memory()),
             StoreKind::Redis => redis::open(config),
         }

@@ -155,10 +155,16 @@ class Wiring(unittest.TestCase):
             with self.subTest(image=image):
                 self.assertEqual(container(render(changed("minimal", image=image)))["image"], expected)
 
+    def test_each_replica_knows_how_many_there_are(self):
+        for replicas in (1, 3):
+            with self.subTest(replicas=replicas):
+                env = container(render(changed("minimal", replicas=replicas)))["env"]
+                self.assertIn({"name": "DINGGATE__STORE__REPLICAS", "value": str(replicas)}, env)
+
     def test_extras_reach_the_container(self):
         documents = render(changed("everything", extraArgs=["--flag", "0"]))
         self.assertEqual(container(documents)["args"][-2:], ["--flag", "0"])
-        self.assertEqual(container(documents)["env"][0]["name"], "OTEL_SERVICE_NAME")
+        self.assertIn("OTEL_SERVICE_NAME", [variable["name"] for variable in container(documents)["env"]])
         self.assertEqual(container(documents)["envFrom"], [{"configMapRef": {"name": "proxy-settings"}}])
         mounts = {mount["name"] for mount in container(documents)["volumeMounts"]}
         volumes = {volume["name"] for volume in pod(documents)["spec"]["volumes"]}

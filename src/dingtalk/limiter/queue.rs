@@ -208,6 +208,7 @@ impl Queue {
         claimant: &Claimant,
         deadline: Instant,
     ) -> Result<Permit, Error> {
+        let mut known = None;
         if let Some(asking) = self.may_ask_itself() {
             let answer = self.reserve(claimant.share).await?;
             drop(asking);
@@ -221,10 +222,10 @@ impl Queue {
                 Answer::Later(until, limit) if claimant.fail_fast || until > deadline => {
                     return Err(refused(limit, until));
                 }
-                answer => self.state().take_up(answer),
+                answer => known = Some(answer),
             }
         }
-        let wait = self.join(claimant, deadline)?;
+        let wait = self.join(claimant, deadline, known)?;
         wait.until(deadline).instrument(info_span!("queue")).await
     }
 
@@ -239,7 +240,13 @@ impl Queue {
         })
     }
 
-    fn join(self: &Arc<Self>, claimant: &Claimant, deadline: Instant) -> Result<Waiting, Error> {
+    /// Queues up. `known` is what this one has found out for itself.
+    fn join(
+        self: &Arc<Self>,
+        claimant: &Claimant,
+        deadline: Instant,
+        known: Option<Answer>,
+    ) -> Result<Waiting, Error> {
         let max = match claimant.priority {
             Priority::Interactive => self.app_length_max,
             // The last tenth is for those who are in a hurry: batch work does not shut them out.
@@ -247,10 +254,16 @@ impl Queue {
         };
         if self.app_length.fetch_add(1, Ordering::Relaxed) >= max {
             self.app_length.fetch_sub(1, Ordering::Relaxed);
+            if let Some(Answer::Place(place, _)) = known {
+                self.clone().give_back([place]);
+            }
             return Err(refused(self.state().limit, Instant::now() + self.ask.rate.per));
         }
         let (answer, answered) = oneshot::channel();
         let mut state = self.state();
+        if let Some(known) = known {
+            state.take_up(known);
+        }
         let waiter = Waiter { answer, deadline };
         let ticket = state.line.join(&claimant.caller, claimant.share, claimant.priority, waiter);
         // From here on leaving the line is the guard's affair.
@@ -343,6 +356,10 @@ impl Queue {
         if let Some((until, limit)) = closed.filter(|_| state.places.is_empty()) {
             state.refuse_late(until, limit);
         }
+        // A process that was stopped for a while comes back too late for its places.
+        let stale = state.places.partition_point(|place| place.at + self.ask.rate.per / 2 < now);
+        let stale: Vec<_> = state.places.drain(..stale).collect();
+        self.clone().give_back(stale);
         while state.places.front().is_some_and(|place| place.at <= now) {
             let Some(waiter) = state.line.next() else { break };
             let place = state.places.pop_front().expect("there is a first one");
