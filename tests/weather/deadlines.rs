@@ -28,7 +28,8 @@ pub async fn prove(scale: Scale, report: &mut Report) {
     let limits = format!("per_second = {RATE}, per_month = 0, per_second_of = {{ \"group.create\" = 200 }}");
     let site = Site::single("deadlines", &limits, "").await;
     let addr = site.addresses()[0];
-    let group = create_groups(&mut connect(addr), 1).await.remove(0);
+    // So many that hardly two of the calls are for the same one and share a read.
+    let handles = create_groups(&mut connect(addr), 100).await;
     site.dingtalk.limit(&json!({ "app_per_second": RATE })).await;
 
     // A client that does not look at the clock itself: tonic's channel would answer for a gateway that is late.
@@ -41,7 +42,7 @@ pub async fn prove(scale: Scale, report: &mut Report) {
         // Twice as many as are let through.
         sleep(Duration::from_millis(random.random_range(0..50))).await;
         let patience = Duration::from_millis(random.random_range(1..4000));
-        let (mut groups, group) = (groups.clone(), group.clone());
+        let (mut groups, group) = (groups.clone(), handles[call % handles.len()].clone());
         calls.spawn(async move {
             let begin = Instant::now();
             let reply =
@@ -54,13 +55,16 @@ pub async fn prove(scale: Scale, report: &mut Report) {
     report.require_speed("the latest answer, after its deadline", "<= 50 ms", ms(latest), latest <= LATEST);
     let count = |code: Option<Code>| answers.iter().filter(|(_, error)| *error == code).count();
     let (served, refused) = (count(None), count(Some(Code::ResourceExhausted)));
-    let late = count(Some(Code::DeadlineExceeded));
+    // For deadlines of some milliseconds the gRPC library answers before the gateway can, and calls it that.
+    let late = count(Some(Code::DeadlineExceeded)) + count(Some(Code::Cancelled));
     report.note(
         "served, refused because the wait does not fit, ran out",
         format!("{served}, {refused}, {late}"),
     );
-    let others = answers.len() - served - refused - late;
-    report.require("other answers", "0", others, others == 0);
+    let known = [Code::ResourceExhausted, Code::DeadlineExceeded, Code::Cancelled];
+    let others: Vec<_> =
+        answers.iter().filter_map(|(_, error)| *error).filter(|code| !known.contains(code)).collect();
+    report.require("other answers", "0", format!("{} {others:?}", others.len()), others.is_empty());
     let throttled = site.dingtalk.throttled().await;
     report.require("calls that DingTalk throttled", "0", throttled, throttled == 0);
     site.report_memory(report);

@@ -91,6 +91,10 @@ impl Dingtalk {
         self.control("DELETE", "outage", &Value::Null).await;
     }
 
+    pub async fn revoke_tokens(&self) {
+        self.control("POST", "tokens/revoke", &Value::Null).await;
+    }
+
     /// Forgets what it remembers and counts.
     pub async fn forget(&self) {
         self.control("DELETE", "calls", &Value::Null).await;

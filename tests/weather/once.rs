@@ -12,7 +12,10 @@ use std::{
 
 use dinggate::pb::group as pb;
 use serde_json::{Value, json};
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::JoinSet,
+    time::{interval, sleep},
+};
 use tonic::Code;
 
 use crate::{
@@ -28,6 +31,7 @@ const CALLERS: usize = 40;
 /// A caller that has asked this often gives up, and that is a miss.
 const ATTEMPTS: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(10);
+const REVOKED_EVERY: Duration = Duration::from_secs(2);
 
 /// How a caller ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,26 +101,33 @@ async fn create_all(kind: Kind, count: usize, report: &mut Report) {
 }
 
 /// One request in five loses its answer, before or after it is carried out; one in ten is answered 502, carried out or
-/// not; one in two hundred meets a token that has
-/// just been revoked.
+/// not.
 fn weather(operation: &str) -> Value {
     let faults = [
         (0.1, json!({ "kind": "drop_before" })),
         (0.1, json!({ "kind": "drop_after" })),
         (0.05, json!({ "kind": "html", "status": 502 })),
         (0.05, json!({ "kind": "html", "status": 502, "applied": true })),
-        (0.005, json!({ "kind": "revoke_tokens" })),
     ];
     let chance = |(share, fault)| json!({ "operation": operation, "share": share, "fault": fault });
     faults.map(chance).into_iter().collect()
 }
 
-/// Kills one replica in the middle.
+/// Revokes all tokens every other second, and kills one replica in the middle.
 async fn disturb(site: &mut Site, next: &AtomicUsize, count: usize) {
-    while next.load(Ordering::Relaxed) < count / 2 {
-        sleep(Duration::from_millis(5)).await;
+    let mut revocation = interval(REVOKED_EVERY);
+    let mut look = interval(Duration::from_millis(5));
+    let mut is_killed = false;
+    while next.load(Ordering::Relaxed) < count {
+        tokio::select! {
+            _ = revocation.tick() => site.dingtalk.revoke_tokens().await,
+            _ = look.tick() => {}
+        }
+        if next.load(Ordering::Relaxed) >= count / 2 && !is_killed {
+            is_killed = true;
+            site.gateways[REPLICAS - 1].kill().await;
+        }
     }
-    site.gateways[REPLICAS - 1].kill().await;
 }
 
 struct Caller {
@@ -183,8 +194,7 @@ async fn judge(kind: Kind, site: &Site, ends: &[(usize, End)], report: &mut Repo
     );
     let of_all = |count: usize| percent(count as f64 / ends.len() as f64);
     let calls = site.dingtalk.calls(kind.operation()).await;
-    let lost =
-        calls.iter().filter(|call| !matches!(call.fault.as_deref(), None | Some("revoke_tokens"))).count();
+    let lost = calls.iter().filter(|call| call.fault.is_some()).count();
     if kind == Kind::Scenario {
         report.note("Scenario: callers that end with an unknown", of_all(unknown));
         report.note("Scenario: answers that were lost or 5xx", format!("{lost} of {}", calls.len()));
