@@ -85,7 +85,7 @@ sdk: build ## call the simulator with DingTalk's official Python SDK
 	@scripts/install_python_tools.sh scripts/sdk_requirements.txt .tools/sdk
 	.tools/sdk/bin/python tests/sdk/run.py $(BINARY)
 
-# Not part of CI as a whole: some figures are those of the machine, and it takes ten minutes. The quick one is.
+# Not part of CI: it measures, and a machine that does other things at the same time spoils the figures.
 .PHONY: weather
 weather: rust-tools redis-server ## measure limits, retries, idempotency and caching against real processes (ten minutes)
 	cargo test --release --locked --test weather

@@ -102,7 +102,7 @@ impl Outcome {
             percent(least),
             least >= 0.9,
         );
-        report.require(&format!("Jain index{what}"), ">= 0.99", format!("{jain:.4}"), jain >= 0.99);
+        report.require_speed(&format!("Jain index{what}"), ">= 0.99", format!("{jain:.4}"), jain >= 0.99);
     }
 
     fn note_errors(&self, report: &mut Report) {
