@@ -38,7 +38,8 @@ use crate::{
         },
     },
     service::{
-        Apps, AssistantApi, GroupApi, Later, Limits, MemberApi, Once, PinnedCardApi, Stack, TemplateApi,
+        Apps, AssistantApi, Callers, GroupApi, Later, Limits, MemberApi, Once, PinnedCardApi, Stack,
+        TemplateApi,
     },
     store::{Health, Store},
 };
@@ -147,6 +148,7 @@ pub struct Server {
     groups: Groups,
     once: Once,
     store: Store,
+    callers: Callers,
     grpc: TcpListener,
     http: TcpListener,
 }
@@ -164,6 +166,7 @@ impl Server {
             groups: Groups::new(client, cache, store.notices.clone(), store.facts.clone()),
             once: Once::new(store.outcomes.clone()),
             store,
+            callers: Callers::new(limits.shares),
             grpc: bind("server.grpc_addr", config.grpc_addr).await?,
             http: bind("server.http_addr", config.http_addr).await?,
             config,
@@ -212,7 +215,7 @@ impl Server {
         let grpc = tonic::transport::Server::builder()
             .max_connection_age(self.config.max_connection_age)
             .max_connection_age_grace(self.config.max_connection_age_grace)
-            .layer(Stack::new(limits))
+            .layer(Stack::new(limits, self.callers))
             .add_routes(routes)
             .serve_with_incoming_shutdown(
                 TcpIncoming::from(self.grpc).with_nodelay(Some(true)),

@@ -2,7 +2,7 @@
 //! can come in time. The arithmetic is in `store::Budgets`, so that replicas share it; who goes next is decided here.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, PoisonError, RwLock, atomic::AtomicUsize},
     time::{Duration, SystemTime},
 };
@@ -27,6 +27,9 @@ pub use self::line::Priority;
 pub(super) use self::queue::Permit;
 use self::queue::Queue;
 
+/// A caller with more would hardly wait for anybody.
+const SHARE_MAX: u32 = 1000;
+
 /// `[limits]` of the configuration: what holds for all apps.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +41,8 @@ pub struct LimitsConfig {
     pub egress_window: Duration,
     /// Calls that may wait at the same time, for each app; batch calls leave the last tenth to the others.
     pub queue_max: usize,
+    /// Turns of callers for one turn of everybody else, by their names.
+    pub shares: BTreeMap<String, u32>,
 }
 
 impl LimitsConfig {
@@ -49,6 +54,9 @@ impl LimitsConfig {
         }
         if self.egress_window.is_zero() {
             faults.push(("limits.egress_window", "must be longer than zero".to_owned()));
+        }
+        if self.shares.values().any(|share| !(1..=SHARE_MAX).contains(share)) {
+            faults.push(("limits.shares", format!("must be 1 to {SHARE_MAX} each")));
         }
         faults
     }

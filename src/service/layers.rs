@@ -18,10 +18,11 @@ use tracing::Instrument;
 
 use super::{
     access::{AccessLine, server_span, trace_id},
+    caller::Callers,
     status,
 };
 use crate::{
-    dingtalk::{Claimant, Context, Priority, Stats},
+    dingtalk::{Context, Stats},
     pb,
 };
 
@@ -36,9 +37,6 @@ const BULK: [&str; 8] = [
     "dinggate.group.v1.MemberService/MuteMembers",
     "dinggate.group.v1.MemberService/UnmuteMembers",
 ];
-
-/// More of a caller's name is not read. Header values that are text are ASCII.
-const CALLER_MAX: usize = 64;
 
 /// What the stack needs to know.
 #[derive(Debug, Clone)]
@@ -57,15 +55,16 @@ pub struct Limits {
 #[derive(Debug, Clone)]
 pub struct Stack {
     limits: Limits,
+    callers: Callers,
     permits: Arc<Semaphore>,
     methods: Arc<BTreeSet<String>>,
 }
 
 impl Stack {
     /// The stack for the services in the descriptor set.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, callers: Callers) -> Self {
         let permits = Arc::new(Semaphore::new(limits.max_concurrent_requests.min(Semaphore::MAX_PERMITS)));
-        Self { limits, permits, methods: Arc::new(methods()) }
+        Self { limits, callers, permits, methods: Arc::new(methods()) }
     }
 }
 
@@ -154,22 +153,10 @@ impl Stack {
         let unstated = if is_bulk { self.limits.bulk_deadline } else { self.limits.default_deadline };
         let given = stated.unwrap_or(unstated).min(self.limits.max_deadline);
         let margin = (given / 10).min(Duration::from_millis(50));
-        Context { claimant: claimant(headers), ..Context::until(Instant::now() + given - margin) }
-    }
-}
-
-/// Nobody is authenticated, so callers say themselves who they are; those who do not are one caller together.
-fn claimant(headers: &HeaderMap) -> Claimant {
-    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let caller = header("x-dinggate-caller");
-    Claimant {
-        caller: Arc::from(if caller.len() <= CALLER_MAX { caller } else { &caller[..CALLER_MAX] }),
-        share: 1,
-        priority: match header("x-dinggate-priority") {
-            "batch" => Priority::Batch,
-            _ => Priority::Interactive,
-        },
-        fail_fast: header("x-dinggate-wait") == "fail-fast",
+        Context {
+            claimant: self.callers.claimant(headers),
+            ..Context::until(Instant::now() + given - margin)
+        }
     }
 }
 
@@ -281,7 +268,7 @@ mod tests {
             max_deadline: Duration::from_secs(120),
             max_concurrent_requests: 1,
         };
-        let stack = Stack::new(limits);
+        let stack = Stack::new(limits, Callers::default());
         let left_of = |method: Option<&str>, timeout: Option<&str>| {
             let mut headers = HeaderMap::new();
             if let Some(timeout) = timeout {

@@ -2,6 +2,7 @@
 
 mod access;
 mod assistant;
+mod caller;
 mod cards;
 mod check;
 mod convert;
@@ -16,6 +17,7 @@ mod templates;
 mod write;
 
 pub use assistant::AssistantApi;
+pub use caller::Callers;
 pub use cards::PinnedCardApi;
 pub use groups::GroupApi;
 pub use later::Later;

@@ -37,7 +37,12 @@ fn app(limits: AppLimits) -> App {
 }
 
 fn limiter(queue_max: usize) -> Limiter {
-    let config = LimitsConfig { egress_calls: 10_000, egress_window: Duration::from_secs(20), queue_max };
+    let config = LimitsConfig {
+        egress_calls: 10_000,
+        egress_window: Duration::from_secs(20),
+        queue_max,
+        shares: BTreeMap::new(),
+    };
     Limiter::new(Store::memory().budgets, config)
 }
 
