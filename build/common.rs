@@ -7,12 +7,26 @@ use prost_reflect::{DescriptorPool, FieldDescriptor, MessageDescriptor};
 
 use crate::{
     Result,
-    names::{is_ours, rust_name, rust_type},
+    names::{is_ours, rust_name, rust_type, rust_variant},
 };
 
 const GROUP: &str = "dinggate.group.v1.Group";
 const GROUP_REF: &str = "dinggate.group.v1.GroupRef";
 const MEMBER_REF: &str = "dinggate.group.v1.MemberRef";
+
+/// Fields that name something other than a group or a person, and what `errors.json` calls that.
+const RESOURCES: [(&str, &str); 10] = [
+    ("robot_code", "robot"),
+    ("card_template_id", "card template"),
+    ("out_track_id", "card"),
+    ("open_message_id", "message"),
+    ("cool_app_code", "cool app"),
+    ("template_id", "group template"),
+    ("scenario.template_id", "group template"),
+    ("template.template_id", "message template"),
+    ("photo.media_id", "picture"),
+    ("request_id", "request"),
+];
 
 pub(crate) fn generate(pool: &DescriptorPool) -> Result<String> {
     let mut code = String::new();
@@ -51,6 +65,11 @@ fn getters(request: &MessageDescriptor) -> String {
     if let Some(people) = people(request) {
         code.push_str(&format!("fn people(&self) -> &'static str {{ {people} }}\n"));
     }
+    let resources: String =
+        RESOURCES.iter().filter_map(|(path, kind)| resource(request, path, kind)).collect();
+    if !resources.is_empty() {
+        code.push_str(&format!("fn resources(&self) -> Vec<(&'static str, &str)> {{ vec![{resources}] }}\n"));
+    }
     code
 }
 
@@ -59,6 +78,19 @@ fn write(rpc: &str) -> String {
         "const RPC: &'static str = {rpc:?};
 fn payload(&self) -> Vec<u8> {{ let mut own = self.clone(); own.request_id.clear(); own.encode_to_vec() }}\n"
     )
+}
+
+/// The pair for what is at this path, if the request can have it; an empty id where it is another case of a oneof.
+fn resource(request: &MessageDescriptor, path: &str, kind: &str) -> Option<String> {
+    let (name, below) = path.split_once('.').unwrap_or((path, ""));
+    let field = request.get_field_by_name(name)?;
+    let Some(one_of) = field.containing_oneof() else {
+        return Some(format!("({kind:?}, &self.{path}[..]), "));
+    };
+    let (slot, variant) = (rust_name(one_of.name()), rust_variant(request, one_of.name(), name));
+    let id = if below.is_empty() { "id".to_owned() } else { format!("id.{below}") };
+    let given = format!("if let Some({variant}(id)) = &self.{slot} {{ &{id}[..] }} else {{ \"\" }}");
+    Some(format!("({kind:?}, {given}), "))
 }
 
 /// The place of the owner that a request names: its own field, or one of the group in it.

@@ -21,6 +21,9 @@ pub struct Row {
     pub sub_code: Option<String>,
     /// What callers are told.
     pub reason: Reason,
+    /// What the code is about where the reason leaves that open, such as `robot`.
+    #[serde(default)]
+    pub resource: Option<String>,
     /// Whether another attempt can help.
     pub retryable: Retryable,
     /// Whether DingTalk can have carried the request out.
@@ -137,6 +140,17 @@ mod tests {
                 "{}",
                 row.code
             );
+        }
+    }
+
+    #[test]
+    fn a_code_about_some_other_thing_says_which() {
+        for row in rows() {
+            let open = matches!(
+                row.reason,
+                Reason::ResourceNotFound | Reason::ResourceNotUsable | Reason::DuplicateRequest
+            );
+            assert_eq!(row.resource.is_some(), open, "{}", row.code);
         }
     }
 

@@ -87,6 +87,10 @@ pub(super) trait Common {
     fn people(&self) -> &'static str {
         ""
     }
+    /// What else it can name, for error details: the kinds of `errors.json`, each with an id, empty if it does not.
+    fn resources(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
+    }
 }
 
 /// A request that changes something. Implemented by generated code too.
@@ -185,6 +189,7 @@ impl<M: Check + Common> Rpc<M> {
             group: self.message.group(),
             owner: self.message.owner(),
             people: self.message.people(),
+            resources: self.message.resources(),
         }
     }
 }

@@ -12,11 +12,15 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 use super::once::Refusal;
 use crate::{
     dingtalk::{self, Applied, Reason, Repeat, Spec},
-    group,
+    group, store,
 };
 
 /// `google.rpc.ErrorInfo.domain`.
 pub(super) const DOMAIN: &str = "dinggate";
+
+/// Types of resources: a group, and what `errors.json` calls the template of one.
+const GROUP: &str = "dinggate.group.v1.Group";
+const TEMPLATE: &str = "group template";
 
 /// Trailers are small in many proxies: faults beyond this many bytes are counted, not listed.
 const FAULTS_MAX_BYTES: usize = 3000;
@@ -74,6 +78,15 @@ pub(super) struct Subject<'a> {
     pub(super) owner: Option<&'a str>,
     /// The field whose people DingTalk would know or not.
     pub(super) people: &'static str,
+    /// What else it can name: a kind of thing, such as `robot`, and its id, empty if it does not.
+    pub(super) resources: Vec<(&'static str, &'a str)>,
+}
+
+impl Subject<'_> {
+    /// The id of what it names of this kind; empty if it names none.
+    fn resource(&self, kind: &str) -> &str {
+        self.resources.iter().find(|(known, _)| *known == kind).map_or("", |(_, id)| *id)
+    }
 }
 
 /// A status in the making.
@@ -97,6 +110,17 @@ impl Draft {
     fn resource(&mut self, kind: &str, name: &str) {
         let message = self.message.clone();
         self.details.set_resource_info(kind, name, "", message);
+    }
+
+    fn quota(&mut self, app: &str) {
+        let message = self.message.clone();
+        self.details.add_quota_failure_violation(format!("app:{app}"), message);
+    }
+
+    /// Where whoever runs the gateway can mend it.
+    fn help(&mut self) {
+        let console = "https://open-dev.dingtalk.com/";
+        self.details.add_help_link("the app in DingTalk's developer console", console);
     }
 
     fn finish(mut self) -> Status {
@@ -166,18 +190,17 @@ pub(super) fn of(subject: &Subject<'_>, error: &group::Error) -> Status {
             draft.note("max_removals", max_removals.to_string());
         }
         group::Error::KindUnsupported { kind } => draft.note("kind", kind.to_string()),
-        group::Error::ChatIdUnknown
-        | group::Error::GroupDisbanded
-        | group::Error::JoinLinkNotGranted
-        | group::Error::OwnerCannotBeRemoved => {}
+        group::Error::JoinLinkNotGranted => draft.help(),
+        group::Error::ChatIdUnknown | group::Error::GroupDisbanded | group::Error::OwnerCannotBeRemoved => {}
     }
     if let Reason::GroupNotFound
+    | Reason::GroupNotAccessible
     | Reason::GroupNotReady
     | Reason::GroupDisbanded
     | Reason::ChatIdUnknown
     | Reason::KindUnsupported = draft.reason
     {
-        draft.resource("dinggate.group.v1.Group", subject.group.unwrap_or_default());
+        draft.resource(GROUP, subject.group.unwrap_or_default());
     }
     draft.finish()
 }
@@ -220,6 +243,9 @@ fn upstream(draft: &mut Draft, subject: &Subject<'_>, spec: &Spec, error: &dingt
             draft.details.set_localized_message("zh-CN", &api.message);
         }
     }
+    if let dingtalk::Error::Garbled { status, .. } = error {
+        draft.note("http_status", status.to_string());
+    }
     let message = draft.message.clone();
     match draft.reason {
         // Reading the group shows whether something was set on it, not whether something was made or sent.
@@ -233,15 +259,26 @@ fn upstream(draft: &mut Draft, subject: &Subject<'_>, spec: &Spec, error: &dingt
         Reason::MemberNotFound => {
             draft.details.add_bad_request_violation(subject.people, message);
         }
-        Reason::AppRateLimited | Reason::MonthlyQuotaExhausted => {
-            draft.details.add_quota_failure_violation(format!("app:{}", subject.app), message);
+        Reason::AppRateLimited => {
+            let is_ours = matches!(error, dingtalk::Error::RateLimited { .. });
+            draft.note("source", if is_ours { "gateway" } else { "dingtalk" });
+            draft.quota(subject.app);
+        }
+        Reason::MonthlyQuotaExhausted => {
+            draft.note("reset_time", Timestamp::from(store::month_end(SystemTime::now())).to_string());
+            draft.quota(subject.app);
         }
         Reason::OwnerOutOfScope => {
             draft.resource("dinggate.group.v1.MemberRef", subject.owner.unwrap_or_default())
         }
-        Reason::TemplateNotAccessible => {
-            draft.resource("dinggate.group.v1.Group", subject.group.unwrap_or_default());
+        Reason::ResourceNotFound | Reason::ResourceNotUsable | Reason::DuplicateRequest => {
+            let kind = error.api().and_then(|api| api.row?.resource.as_deref()).unwrap_or_default();
+            draft.resource(kind, subject.resource(kind));
         }
+        Reason::TemplateNotAccessible => match subject.group {
+            Some(group) => draft.resource(GROUP, group),
+            None => draft.resource(TEMPLATE, subject.resource(TEMPLATE)),
+        },
         Reason::EgressIpBlocked => {
             let until = error.retry_after().map(|wait| SystemTime::now() + wait);
             draft.note(
@@ -250,8 +287,7 @@ fn upstream(draft: &mut Draft, subject: &Subject<'_>, spec: &Spec, error: &dingt
             );
         }
         Reason::AppCredentialsRejected | Reason::AppPermissionMissing | Reason::EgressIpNotAllowed => {
-            let console = "https://open-dev.dingtalk.com/";
-            draft.details.add_help_link("the app in DingTalk's developer console", console);
+            draft.help();
         }
         _ => {}
     }

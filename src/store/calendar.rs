@@ -1,6 +1,6 @@
 //! The time of day, and months as DingTalk counts them: in China, which knows no summer time.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -54,6 +54,12 @@ impl Month {
             (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
         }
     }
+}
+
+/// When DingTalk begins to count the calls of a new month.
+pub fn month_end(now: SystemTime) -> SystemTime {
+    let unix = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::from_micros(Month::at(micros(unix)).ends)
 }
 
 fn days_of(year: u64, month: u64) -> u64 {

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use tokio_util::sync::DropGuard;
 
+pub use self::calendar::month_end;
 pub use self::config::{OnFailure, StoreConfig, StoreKind};
 use self::memory::{MemoryBudgets, MemoryFacts, MemoryNotices, MemoryOutcomes};
 use self::parts::Parts;

@@ -15,7 +15,8 @@ fn every_reason_is_in_the_contract() {
     }
 }
 
-const DEMO: Subject<'_> = Subject { app: "demo", group: Some("cid1"), owner: None, people: "members" };
+const DEMO: Subject<'_> =
+    Subject { app: "demo", group: Some("cid1"), owner: None, people: "members", resources: Vec::new() };
 
 /// The error that a row of the catalogue becomes.
 fn upstream_error(row: &'static catalogue::Row, spec: &'static dingtalk::Spec) -> group::Error {
