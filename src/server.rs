@@ -38,8 +38,8 @@ use crate::{
         },
     },
     service::{
-        Apps, AssistantApi, Callers, GroupApi, Later, Limits, MemberApi, Once, PinnedCardApi, Stack,
-        TemplateApi,
+        AdminApi, Apps, AssistantApi, Callers, GroupApi, Later, Limits, MemberApi, Once, PinnedCardApi,
+        QuotaApi, Stack, TemplateApi, TokenApi,
     },
     store::{Health, Store},
 };
@@ -145,6 +145,7 @@ impl ServerConfig {
 pub struct Server {
     config: ServerConfig,
     apps: Apps,
+    client: Client,
     groups: Groups,
     once: Once,
     store: Store,
@@ -163,6 +164,7 @@ impl Server {
             .map_err(|error| anyhow!(error))?;
         Ok(Self {
             apps: Apps::new(loaded.apps),
+            client: client.clone(),
             groups: Groups::new(client, cache, store.notices.clone(), store.facts.clone()),
             once: Once::new(store.outcomes.clone()),
             store,
@@ -211,7 +213,8 @@ impl Server {
             max_deadline: self.config.max_deadline,
             max_concurrent_requests: self.config.max_concurrent_requests,
         };
-        let routes = routes(&self.config, self.apps, self.groups, self.once)?.add_service(health_service);
+        let routes =
+            routes(&self.config, self.apps, self.client, self.groups, self.once)?.add_service(health_service);
         let grpc = tonic::transport::Server::builder()
             .max_connection_age(self.config.max_connection_age)
             .max_connection_age_grace(self.config.max_connection_age_grace)
@@ -274,7 +277,13 @@ async fn bind(setting: &str, addr: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
-fn routes(config: &ServerConfig, apps: Apps, groups: Groups, once: Once) -> anyhow::Result<Routes> {
+fn routes(
+    config: &ServerConfig,
+    apps: Apps,
+    client: Client,
+    groups: Groups,
+    once: Once,
+) -> anyhow::Result<Routes> {
     let size = usize::try_from(config.max_message_size.as_u64()).unwrap_or(usize::MAX);
     let group = GroupServiceServer::new(GroupApi::new(apps.clone(), groups.clone(), once.clone()))
         .max_decoding_message_size(size)
@@ -289,6 +298,15 @@ fn routes(config: &ServerConfig, apps: Apps, groups: Groups, once: Once) -> anyh
         PinnedCardServiceServer::new(PinnedCardApi::new(apps.clone(), groups.clone(), once.clone()))
             .max_decoding_message_size(size)
             .accept_compressed(CompressionEncoding::Gzip);
+    let token = TokenServiceServer::new(TokenApi::new(apps.clone(), client.clone()))
+        .max_decoding_message_size(size)
+        .accept_compressed(CompressionEncoding::Gzip);
+    let quota = QuotaServiceServer::new(QuotaApi::new(apps.clone(), client.clone()))
+        .max_decoding_message_size(size)
+        .accept_compressed(CompressionEncoding::Gzip);
+    let admin = AdminServiceServer::new(AdminApi::new(apps.clone(), client, groups.clone()))
+        .max_decoding_message_size(size)
+        .accept_compressed(CompressionEncoding::Gzip);
     let assistant = AssistantServiceServer::new(AssistantApi::new(apps, groups, once))
         .max_decoding_message_size(size)
         .accept_compressed(CompressionEncoding::Gzip);
@@ -298,9 +316,9 @@ fn routes(config: &ServerConfig, apps: Apps, groups: Groups, once: Once) -> anyh
         .add_service(pinned_card)
         .add_service(assistant)
         .add_service(GroupEventServiceServer::new(Later))
-        .add_service(TokenServiceServer::new(Later))
-        .add_service(QuotaServiceServer::new(Later))
-        .add_service(AdminServiceServer::new(Later));
+        .add_service(token)
+        .add_service(quota)
+        .add_service(admin);
     if config.reflection {
         let builder = || {
             tonic_reflection::server::Builder::configure()
@@ -324,9 +342,9 @@ const HEALTH_NAMES: [&str; 10] = [
     PinnedCardServiceServer::<PinnedCardApi>::NAME,
     AssistantServiceServer::<AssistantApi>::NAME,
     GroupEventServiceServer::<Later>::NAME,
-    TokenServiceServer::<Later>::NAME,
-    QuotaServiceServer::<Later>::NAME,
-    AdminServiceServer::<Later>::NAME,
+    TokenServiceServer::<TokenApi>::NAME,
+    QuotaServiceServer::<QuotaApi>::NAME,
+    AdminServiceServer::<AdminApi>::NAME,
 ];
 
 async fn set_all(health: &HealthReporter, status: ServingStatus) {

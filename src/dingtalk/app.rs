@@ -39,6 +39,8 @@ pub struct AppConfig {
     pub token_endpoint: TokenEndpoint,
     /// Which operations serve where there are two.
     pub generation: Generation,
+    /// Whether TokenService hands out its access token.
+    pub expose_token: bool,
     /// How many people one call names at most, by operation, where it is not to be DingTalk's documented limit.
     pub chunk_sizes: BTreeMap<String, usize>,
     /// What it may spend.
@@ -102,7 +104,9 @@ struct Inner {
     api: Url,
     oapi: Url,
     token_endpoint: TokenEndpoint,
+    region: Region,
     generation: Generation,
+    expose_token: bool,
     chunk_sizes: BTreeMap<String, usize>,
     limits: AppLimits,
     token_key: Arc<TokenKey>,
@@ -144,7 +148,9 @@ impl App {
             api,
             oapi: host(&config.oapi_url, "oapi"),
             token_endpoint: config.token_endpoint,
+            region: config.region,
             generation: config.generation,
+            expose_token: config.expose_token,
             chunk_sizes: config.chunk_sizes.clone(),
             limits: config.limits.clone(),
             token_key: Arc::new(token_key),
@@ -154,6 +160,16 @@ impl App {
     /// The name callers use.
     pub fn alias(&self) -> &str {
         &self.0.alias
+    }
+
+    /// Which of DingTalk's two sites.
+    pub fn region(&self) -> Region {
+        self.0.region
+    }
+
+    /// Whether TokenService hands out its access token.
+    pub fn exposes_token(&self) -> bool {
+        self.0.expose_token
     }
 
     /// Which operations serve where there are two.

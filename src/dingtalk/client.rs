@@ -30,10 +30,11 @@ use super::{
     limiter::{Claimant, Limiter, LimitsConfig, Permit},
     provenance::{Provenance, Worst},
     retry::{self, Budget, History, Retry, RetryConfig},
-    token::{Token, TokenConfig, Tokens},
+    token::{Lent, Standing, Token, TokenConfig, Tokens},
     token_endpoint::UpstreamTokens,
+    trouble::{Trouble, Troubles},
 };
-use crate::store::{Budgets, Usage};
+use crate::store::{Budgets, Rate, Usage};
 
 /// `[dingtalk]` of the configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -148,7 +149,11 @@ impl Client {
         breaker: &BreakerConfig,
         budgets: Arc<dyn Budgets>,
     ) -> Result<Self, String> {
-        let transport = Transport { http: Http::new(config)?, request_timeout: config.request_timeout };
+        let transport = Transport {
+            http: Http::new(config)?,
+            request_timeout: config.request_timeout,
+            troubles: Troubles::default(),
+        };
         let tokens = Tokens::new(UpstreamTokens(transport.clone()), token.clone());
         Ok(Self {
             transport,
@@ -171,9 +176,34 @@ impl Client {
         generation::reply(&body)
     }
 
-    /// Fetches a token if none is held: what `check --online` does.
+    /// Fetches a token, also where one is held: what `check --online` does.
     pub async fn check_token(&self, app: &App, deadline: Instant) -> Result<(), Error> {
-        self.tokens.get(app, deadline).await.map(drop)
+        self.tokens.try_out(app, deadline).await
+    }
+
+    /// A token for somebody who calls DingTalk himself; see [`Tokens::lend`].
+    pub async fn lend_token(
+        &self,
+        app: &App,
+        min_remaining: Duration,
+        deadline: Instant,
+    ) -> Result<Lent, Error> {
+        self.tokens.lend(app, min_remaining, deadline).await
+    }
+
+    /// Somebody says that the token of this name was refused; see [`Tokens::report`].
+    pub async fn report_token(&self, app: &App, fingerprint: &str, deadline: Instant) -> Result<bool, Error> {
+        self.tokens.report(app, fingerprint, deadline).await
+    }
+
+    /// Where an app stands with its token.
+    pub async fn standing(&self, app: &App) -> Standing {
+        self.tokens.standing(app).await
+    }
+
+    /// The last call of the app that failed, token fetches and repeats among them.
+    pub fn last_trouble(&self, app: &App) -> Option<Trouble> {
+        self.transport.troubles.last(app)
     }
 
     /// The breakers of an app that are not closed.
@@ -184,6 +214,11 @@ impl Client {
     /// What an app has used of an operation; the store is asked, DingTalk is not.
     pub async fn usage(&self, app: &App, operation: &str) -> Result<Usage, Error> {
         self.limiter.usage(app, operation).await
+    }
+
+    /// What all apps together may spend from this egress address.
+    pub fn egress(&self) -> Rate {
+        self.limiter.egress()
     }
 
     /// Calls of the app that wait for the operation at this replica.
@@ -343,6 +378,7 @@ impl Outgoing {
 pub(super) struct Transport {
     http: Http,
     request_timeout: Duration,
+    troubles: Troubles,
 }
 
 impl Transport {
@@ -391,6 +427,7 @@ impl Transport {
         let outcome = exchange.instrument(span.clone()).await;
         if let Err(error) = &outcome {
             span.in_scope(|| observe(spec, app, error));
+            self.troubles.note(app, spec, error);
         }
         outcome
     }

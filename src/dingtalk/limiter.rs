@@ -151,6 +151,12 @@ impl Limiter {
         self.0.budgets.usage(app.alias(), operation).await.map_err(Error::Store)
     }
 
+    /// What all apps together may spend from this egress address.
+    pub(super) fn egress(&self) -> Rate {
+        let LimitsConfig { egress_calls, egress_window, .. } = self.0.config;
+        Rate { calls: egress_calls, per: egress_window }
+    }
+
     /// Calls of the app that wait for the operation here.
     pub(super) fn waiting(&self, app: &App, operation: &str) -> usize {
         let apps = self.0.apps.read().unwrap_or_else(PoisonError::into_inner);

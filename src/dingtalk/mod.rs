@@ -16,6 +16,7 @@ pub mod reason;
 pub mod retry;
 pub mod token;
 pub mod token_endpoint;
+mod trouble;
 
 pub use app::App;
 pub use breaker::Circuit;
@@ -26,3 +27,5 @@ pub use error::{ApiError, Applied, Error};
 pub use limiter::{Claimant, LimitsConfig, Priority};
 pub use provenance::Provenance;
 pub use reason::Reason;
+pub use token::{Lent, Standing, TokenState};
+pub use trouble::Trouble;

@@ -293,5 +293,13 @@ impl<S: TokenSource> Tokens<S> {
     }
 }
 
+mod lending;
+mod standing;
+
+pub use self::{
+    lending::Lent,
+    standing::{Standing, TokenState},
+};
+
 #[cfg(test)]
 mod tests;

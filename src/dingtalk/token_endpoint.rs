@@ -115,6 +115,15 @@ impl Endpoint for GetToken<'_> {
     };
 }
 
+/// The operation that fetches the app's tokens.
+pub fn spec_of(app: &App) -> &'static Spec {
+    match app.token_endpoint() {
+        TokenEndpoint::AccessToken => AccessToken::SPEC,
+        TokenEndpoint::CorpToken => CorpToken::SPEC,
+        TokenEndpoint::GetToken => GetToken::SPEC,
+    }
+}
+
 /// The token endpoint that an app is configured with.
 #[derive(Debug)]
 pub(super) struct UpstreamTokens(pub(super) Transport);

@@ -1,20 +1,17 @@
 //! `dinggate.group.v1.MemberService`.
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     convert,
     once::Once,
+    page,
     rpc::{Apps, Bulk, Rpc},
 };
 use crate::{
     group::{Answer, Fault, GroupRef, Groups, Member, Outcome, Roster, Wanted, is_complete},
     pb::group::{self as pb, member_service_server::MemberService},
 };
-
-/// Most members on a page.
-const PAGE_MAX: usize = 1000;
 
 /// The service.
 #[derive(Debug, Clone)]
@@ -38,7 +35,7 @@ impl MemberService for MemberApi {
         request: Request<pb::ListMembersRequest>,
     ) -> Result<Response<pb::ListMembersResponse>, Status> {
         let mut rpc = Rpc::new(&self.apps, request)?;
-        let begin = offset(&rpc.message.page_token);
+        let begin = page::begin(&rpc.message.page_token);
         if begin.is_none() {
             rpc.faults.extend(vec![Fault::new("page_token", "is not a token of this RPC")]);
         }
@@ -49,9 +46,7 @@ impl MemberService for MemberApi {
         let answer = self.groups.members(&request, &group, roles, staleness).await;
         let Answer { value: mut roster, read_time, from_cache } =
             answer.map_err(|error| rpc.failed(error))?;
-        let (begin, asked) =
-            (begin.unwrap_or_default(), usize::try_from(rpc.message.page_size).unwrap_or_default());
-        let size = if asked == 0 { PAGE_MAX } else { asked.min(PAGE_MAX) };
+        let (begin, size) = (begin.unwrap_or_default(), page::size(rpc.message.page_size));
         let total = roster.members.len();
         let end = begin.saturating_add(size);
         let everybody = std::mem::take(&mut roster.members);
@@ -62,7 +57,7 @@ impl MemberService for MemberApi {
         });
         Ok(Response::new(pb::ListMembersResponse {
             members: page.collect(),
-            next_page_token: if end < total { token(end) } else { String::new() },
+            next_page_token: page::next(end, total),
             total_size: i32::try_from(total).ok(),
             read_time: Some(read_time.into()),
             from_cache,
@@ -243,18 +238,4 @@ fn wanted(message: &pb::SyncMembersRequest) -> Wanted {
         remove: mode != pb::SyncMode::AddOnly,
         max_removals: message.max_removals.and_then(|max| usize::try_from(max).ok()),
     }
-}
-
-/// Where the next page begins, as callers carry it.
-fn token(offset: usize) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(offset.to_be_bytes())
-}
-
-/// Where a page begins; none for a token that is not ours.
-fn offset(token: &str) -> Option<usize> {
-    if token.is_empty() {
-        return Some(0);
-    }
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok()?;
-    Some(usize::from_be_bytes(bytes.try_into().ok()?))
 }

@@ -1,6 +1,7 @@
 //! The gRPC surface: decode, check, call one function of `group/`, encode.
 
 mod access;
+mod admin;
 mod assistant;
 mod caller;
 mod cards;
@@ -11,11 +12,15 @@ mod later;
 mod layers;
 mod members;
 mod once;
+mod page;
+mod quota;
 mod rpc;
 mod status;
 mod templates;
+mod token;
 mod write;
 
+pub use admin::AdminApi;
 pub use assistant::AssistantApi;
 pub use caller::Callers;
 pub use cards::PinnedCardApi;
@@ -24,5 +29,7 @@ pub use later::Later;
 pub use layers::{Limits, Stack};
 pub use members::MemberApi;
 pub use once::Once;
+pub use quota::QuotaApi;
 pub use rpc::Apps;
 pub use templates::TemplateApi;
+pub use token::TokenApi;

@@ -158,6 +158,14 @@ pub(super) fn not_implemented(rpc: &str) -> Status {
     draft.finish()
 }
 
+/// Something that this caller may not do.
+pub(super) fn not_allowed(app: &str, caller: &str, message: &str) -> Status {
+    let mut draft = Draft::new(Reason::CallerNotAllowed, message);
+    draft.note("app", app);
+    draft.note("caller", caller);
+    draft.finish()
+}
+
 /// More work than `server.max_concurrent_requests` admits.
 pub(super) fn overloaded() -> Status {
     let text = "the gateway is serving as many requests as it is configured to";

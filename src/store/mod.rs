@@ -15,6 +15,7 @@ pub use self::calendar::month_end;
 pub use self::config::{OnFailure, StoreConfig, StoreKind};
 use self::memory::{MemoryBudgets, MemoryFacts, MemoryNotices, MemoryOutcomes};
 use self::parts::Parts;
+use self::spacing::Spacing;
 
 mod calendar;
 mod config;
@@ -116,6 +117,25 @@ pub struct Usage {
     pub paused: Duration,
     /// How long the egress address is barred; zero if it is not.
     pub egress_paused: Duration,
+    /// How far the calls of the operation are ahead of an even spacing.
+    pub ahead: Duration,
+    /// How far the calls of all apps are.
+    pub egress_ahead: Duration,
+}
+
+impl Usage {
+    /// Calls of the operation that could start at once, the month left aside.
+    pub fn room(&self, rate: Rate, egress: Rate) -> u32 {
+        let burst = Spacing::of_operation(rate).room(self.ahead);
+        let free = if self.paused.is_zero() { rate.calls.saturating_sub(self.taken).min(burst) } else { 0 };
+        free.min(self.egress_room(egress))
+    }
+
+    /// Calls of all apps together that could start at once.
+    pub fn egress_room(&self, egress: Rate) -> u32 {
+        let burst = Spacing::of_egress(egress).room(self.egress_ahead);
+        if self.egress_paused.is_zero() { burst } else { 0 }
+    }
 }
 
 /// What calls to DingTalk may spend.

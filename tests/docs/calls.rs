@@ -93,7 +93,17 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("QuotaService/GetQuota", &[]),
     ("AdminService/ListApps", &[]),
     ("AdminService/GetApp", &[]),
-    ("AdminService/CheckApp", TOKEN),
+    ("AdminService/CheckApp", CHECK),
+];
+
+const CHECK: &[&str] = &[
+    "auth.access_token.get",
+    "auth.token.get_by_corp",
+    "auth.gettoken_legacy",
+    "group.get_legacy",
+    "group.qrcode.get_legacy",
+    "scene.get_brief",
+    "assistant.message.read_status",
 ];
 
 const ADMINS: &[&str] = &["group.admins.set", "scene.admins.set", "group.admins.set_legacy"];

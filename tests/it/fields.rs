@@ -76,7 +76,8 @@ async fn change_each(stage: &Stage, sample: &Sample, effective: &mut Effective) 
 fn missing(effective: &Effective, generation: &str) -> Vec<String> {
     let mut all = Vec::new();
     for served in SERVED {
-        let name = served.strip_prefix("/dinggate.group.v1.").expect("a method of the contract");
+        // What people who run the gateway ask has tests of its own, in admin.rs.
+        let Some(name) = served.strip_prefix("/dinggate.group.v1.") else { continue };
         let done = effective.get(name).cloned().unwrap_or_default();
         for field in variants::fields_of(&rpc::method(name).input()).difference(&done) {
             if reason_for_none(name, field, generation).is_none() {

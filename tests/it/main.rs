@@ -6,6 +6,7 @@
 mod rpc;
 mod support;
 
+mod admin;
 mod annotations;
 mod assistant;
 mod bad_members;

@@ -8,7 +8,10 @@ mod process;
 
 use std::net::TcpListener;
 
-use dinggate::pb::group as pb;
+use dinggate::pb::{
+    admin::{GetAccessTokenRequest, token_service_client::TokenServiceClient},
+    group as pb,
+};
 use dinggate_simulator::Fault;
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
 use serde_json::{Value, json};
@@ -102,6 +105,23 @@ async fn a_call_is_one_trace_from_its_caller_to_dingtalk() {
     assert_eq!(attributes(create), expected);
     assert_eq!(left.resource["service.name"], "dinggate-under-test");
     assert_eq!(left.resource["service.version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[tokio::test]
+async fn who_borrows_a_token_is_logged_and_the_token_is_not() {
+    let gateway = Process::start(Telemetry::default()).await;
+    let mut request = traced(GetAccessTokenRequest::default(), TRACE, "01");
+    request.metadata_mut().insert("x-dinggate-caller", "reports".parse().unwrap());
+    let lent = TokenServiceClient::new(gateway.channel.clone()).get_access_token(request).await.unwrap();
+    let lent = lent.into_inner();
+    let left = gateway.stop().await;
+
+    assert!(!left.log.iter().any(|line| line.contains(&lent.access_token)));
+    let audit: Vec<_> =
+        left.lines().into_iter().filter(|line| line["message"] == "handed out an access token").collect();
+    let [line] = &audit[..] else { panic!("{audit:?}") };
+    let told = [&line["app"], &line["caller"], &line["fingerprint"]];
+    assert_eq!(told, ["demo", "reports", lent.fingerprint.as_str()]);
 }
 
 #[tokio::test]

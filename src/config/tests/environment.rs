@@ -152,3 +152,9 @@ fn variables_that_are_not_text_are_refused_where_they_are_ours_and_left_alone_wh
     assert!(faults.contains("DINGGATE__APPS__X__APP_SECRET: apps.x.app_secret: is not UTF-8"), "{faults}");
     assert!(!faults.contains("S3cr3t"), "{faults}");
 }
+
+#[test]
+fn a_token_is_shared_only_where_a_setting_says_so() {
+    assert!(!loaded(FILE, &[]).apps[0].exposes_token());
+    assert!(loaded(&format!("{FILE}expose_token = true\n"), &[]).apps[0].exposes_token());
+}

@@ -103,7 +103,7 @@ fn a_bad_value_of_an_app_is_reported_likewise() {
         ("token_endpoint = 'corp_token'", "corp_id: is missing: token_endpoint = \"corp_token\" needs it"),
         (
             "limit = { a = 1 }",
-            "limit: unknown key `limit`, expected one of `alias`, `app_key`, `app_secret`, `app_secret_file`, `corp_id`, `region`, `api_url`, `oapi_url`, `token_endpoint`, `generation`, `chunk_sizes`, `limits`",
+            "limit: unknown key `limit`, expected one of `alias`, `app_key`, `app_secret`, `app_secret_file`, `corp_id`, `region`, `api_url`, `oapi_url`, `token_endpoint`, `generation`, `expose_token`, `chunk_sizes`, `limits`",
         ),
     ] {
         let text = FILE.replace("app_key = \"dingkey\"\n", "") + setting + "\n";

@@ -285,3 +285,41 @@ proptest! {
 fn a_token_is_never_printed() {
     assert_eq!(format!("{:?}", Token::new("topsecret".to_owned())), "[redacted]");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_fails_leaves_the_token_in_use_and_shows() {
+    let script = Script::of([grant("t1", 1200), failure(), grant("t2", 7200)]);
+    let tokens = tokens(&script);
+    assert_eq!(tokens.standing(&app()).await, Standing { state: TokenState::None, expires_in: None });
+    let hour = Duration::from_secs(3600);
+    let asked = tokens.lend(&app(), hour, soon()).await;
+    assert!(matches!(asked, Err(Error::NoToken { .. })), "{asked:?}");
+    assert_eq!(tokens.standing(&app()).await.state, TokenState::RefreshFailing);
+    assert_eq!(get(&tokens).await.unwrap(), "t1");
+    assert_eq!(script.fetches(), 2);
+
+    sleep(Duration::from_secs(1)).await;
+    let lent = tokens.lend(&app(), hour, soon()).await.unwrap();
+    assert_eq!((lent.reveal(), lent.expires_in), ("t2", Duration::from_secs(7200)));
+    assert_eq!(tokens.standing(&app()).await.state, TokenState::Valid);
+    assert_eq!(script.fetches(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_whose_fetch_fails_says_so_and_a_repeat_fetches_once_the_pause_is_over() {
+    let script = Script::of([grant("t1", 7200), failure(), grant("t2", 7200)]);
+    let tokens = tokens(&script);
+    get(&tokens).await.unwrap();
+    let name = Token::new("t1".to_owned()).fingerprint();
+    for _ in 0..2 {
+        let report = tokens.report(&app(), &name, soon()).await;
+        assert!(matches!(report, Err(Error::NoToken { .. })), "{report:?}");
+    }
+    assert_eq!(tokens.standing(&app()).await.state, TokenState::Unavailable);
+    assert_eq!(script.fetches(), 2);
+    sleep(Duration::from_secs(1)).await;
+    assert!(tokens.report(&app(), &name, soon()).await.unwrap());
+    assert_eq!(script.fetches(), 3);
+    assert!(!tokens.report(&app(), "somebody else's", soon()).await.unwrap());
+    assert_eq!(script.fetches(), 3);
+}

@@ -192,6 +192,7 @@ impl Book {
         let mut usage = Usage {
             paused: between(now, platform_paused),
             egress_paused: between(now, self.egress_paused),
+            egress_ahead: between(now, self.egress_tat),
             ..Usage::default()
         };
         let Some(app) = self.apps.get(app) else { return usage };
@@ -202,6 +203,7 @@ impl Book {
         if let Some(operation) = app.operations.get(operation) {
             let taken = operation.places.iter().filter(|place| place.release > now).count();
             usage.taken = u32::try_from(taken).unwrap_or(u32::MAX);
+            usage.ahead = between(now, operation.tat);
             usage.paused = usage.paused.max(between(now, operation.paused));
         }
         usage

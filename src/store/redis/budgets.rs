@@ -191,13 +191,16 @@ impl Budgets for RedisBudgets {
             .key(self.app_key(app))
             .key(self.month_key(app, self.month()))
             .key(self.egress_key());
-        let (month_calls, month_paused, taken, paused, egress_paused) = self.link.run(&script).await?;
+        let (month_calls, month_paused, taken, paused, egress_paused, ahead, egress_ahead) =
+            self.link.run(&script).await?;
         Ok(Usage {
             month_calls,
             month_paused: Duration::from_micros(month_paused),
             taken,
             paused: Duration::from_micros(paused),
             egress_paused: Duration::from_micros(egress_paused),
+            ahead: Duration::from_micros(ahead),
+            egress_ahead: Duration::from_micros(egress_ahead),
         })
     }
 }

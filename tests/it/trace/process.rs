@@ -191,6 +191,7 @@ fn settings(telemetry: &Telemetry, otlp_endpoint: &str, dingtalk_url: &str) -> S
         alias = "demo"
         app_key = "dingdemo"
         app_secret = "demo-secret"
+        expose_token = true
         api_url = "{dingtalk_url}"
         oapi_url = "{dingtalk_url}"
         "#

@@ -72,6 +72,26 @@ fn nothing_is_taken_beyond_the_horizon_and_who_comes_again_starts_no_burst() {
 }
 
 #[test]
+fn the_room_is_what_can_start_at_once() {
+    let (mut book, ask) = (Book::default(), Ask { horizon: Duration::ZERO, ..ask() });
+    let room = |book: &Book, now| book.usage(now, "orders", "group.get").room(ask.rate, ask.egress);
+    for step in [0, 1_000_000, 2_500_000] {
+        let (now, mut started) = (NOW + step, 0);
+        let promised = room(&book, now);
+        while let Reserved::Place { .. } = book.reserve(now, &ask) {
+            started += 1;
+        }
+        assert_eq!(promised, started, "after {step} us");
+        assert_eq!(room(&book, now), 0);
+    }
+    book.pause(&ask, Limit::Operation, NOW + 20 * SECOND);
+    assert_eq!(room(&book, NOW + 10 * SECOND), 0);
+    book.pause(&ask, Limit::Egress, NOW + 40 * SECOND);
+    assert_eq!(room(&book, NOW + 30 * SECOND), 0);
+    assert_eq!(room(&book, NOW + 50 * SECOND), 11);
+}
+
+#[test]
 fn a_pause_holds_what_it_names_and_ends_without_a_burst() {
     let (other_app, other_operation) =
         (Ask { app: "other".into(), ..ask() }, Ask { operation: "group.create", ..ask() });
