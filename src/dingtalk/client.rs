@@ -1,7 +1,6 @@
 //! [`Client::call`]: the only place where token, attempt and retry meet.
 
 use std::{
-    borrow::Cow,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -9,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use ::http::HeaderValue;
 use bytes::Bytes;
 use bytesize::ByteSize;
 use serde::Deserialize;
@@ -17,22 +15,23 @@ use tokio::{
     sync::oneshot,
     time::{Instant, sleep},
 };
-use tracing::{Instrument, Span, debug, field, info_span, warn};
+use tracing::{Instrument, warn};
 
 use super::{
     app::App,
     breaker::{BreakerConfig, Breakers, Circuit, Pass},
     claim::Claimed,
-    endpoint::{Auth, Endpoint, Generation, Params, Repeat, Spec},
+    endpoint::{Endpoint, Repeat, Spec},
     error::Error,
     generation,
-    http::{Http, Request},
+    http::Http,
     limiter::{Claimant, Limiter, LimitsConfig, Permit},
     provenance::{Provenance, Worst},
     retry::{self, Budget, History, Retry, RetryConfig},
     token::{Lent, Standing, Token, TokenConfig, Tokens},
     token_endpoint::UpstreamTokens,
-    trouble::{Trouble, Troubles},
+    transport::{Outgoing, Transport},
+    trouble::Trouble,
 };
 use crate::store::{Budgets, Rate, Usage};
 
@@ -149,11 +148,7 @@ impl Client {
         breaker: &BreakerConfig,
         budgets: Arc<dyn Budgets>,
     ) -> Result<Self, String> {
-        let transport = Transport {
-            http: Http::new(config)?,
-            request_timeout: config.request_timeout,
-            troubles: Troubles::default(),
-        };
+        let transport = Transport::new(Http::new(config)?, config.request_timeout);
         let tokens = Tokens::new(UpstreamTokens(transport.clone()), token.clone());
         Ok(Self {
             transport,
@@ -203,7 +198,7 @@ impl Client {
 
     /// The last call of the app that failed, token fetches and repeats among them.
     pub fn last_trouble(&self, app: &App) -> Option<Trouble> {
-        self.transport.troubles.last(app)
+        self.transport.last_trouble(app)
     }
 
     /// The breakers of an app that are not closed.
@@ -325,128 +320,4 @@ async fn see_through<T: Send + 'static>(
     };
     tokio::spawn(task.in_current_span());
     outcome.await.unwrap_or_else(|_| Err(Error::Lost("the task of the write stopped".to_owned())))
-}
-
-/// A request with its parameters encoded, once for all its attempts.
-#[derive(Debug, Clone)]
-pub(super) struct Outgoing {
-    app: App,
-    spec: &'static Spec,
-    path: Cow<'static, str>,
-    query: Option<String>,
-    body: Option<Bytes>,
-}
-
-impl Outgoing {
-    pub(super) fn new<E: Endpoint>(app: &App, endpoint: &E) -> Result<Self, Error> {
-        let wrong = |error: &dyn std::error::Error| Error::Request(error.to_string());
-        let (mut query, mut body) = (None, None);
-        match E::SPEC.params {
-            Params::Body => body = Some(serde_json::to_vec(endpoint).map_err(|e| wrong(&e))?.into()),
-            Params::Query => query = Some(serde_urlencoded::to_string(endpoint).map_err(|e| wrong(&e))?),
-            Params::Path => {}
-        }
-        Ok(Self { app: app.clone(), spec: E::SPEC, path: endpoint.path(), query, body })
-    }
-
-    /// The token goes into a header or into the query, by generation.
-    fn assemble(&self, token: Option<&Token>) -> Result<Request, Error> {
-        let spec = self.spec;
-        debug_assert_eq!(token.is_some(), spec.auth == Auth::Token);
-        let mut url = self.app.base(spec.generation).clone();
-        url.set_path(&self.path);
-        url.set_query(self.query.as_deref());
-        let mut token_header = None;
-        match (token, spec.generation) {
-            (Some(token), Generation::Legacy) => {
-                url.query_pairs_mut().append_pair("access_token", token.expose());
-            }
-            (Some(token), Generation::New) => {
-                let mut value = HeaderValue::from_str(token.expose())
-                    .map_err(|_| Error::Request("the token does not fit a header".to_owned()))?;
-                value.set_sensitive(true);
-                token_header = Some(value);
-            }
-            (None, _) => {}
-        }
-        Ok(Request { method: spec.method.clone(), url, token_header, body: self.body.clone() })
-    }
-}
-
-/// One attempt, seen by telemetry.
-#[derive(Debug, Clone)]
-pub(super) struct Transport {
-    http: Http,
-    request_timeout: Duration,
-    troubles: Troubles,
-}
-
-impl Transport {
-    pub(super) fn request_timeout(&self) -> Duration {
-        self.request_timeout
-    }
-
-    /// Sends the request once. Returns the body of a success, and DingTalk's id of the request.
-    pub(super) async fn attempt(
-        &self,
-        outgoing: &Outgoing,
-        token: Option<&Token>,
-        attempt: u32,
-        deadline: Instant,
-    ) -> Result<(Bytes, Option<String>), Error> {
-        let Outgoing { app, spec, .. } = outgoing;
-        let base = app.base(spec.generation);
-        // Numbers are signed, because unsigned ones would be exported as text.
-        let span = info_span!(
-            "dingtalk",
-            otel.name = format!("dingtalk {}", spec.id),
-            otel.kind = "client",
-            otel.status_code = field::Empty,
-            http.request.method = spec.method.as_str(),
-            http.response.status_code = field::Empty,
-            server.address = base.host_str(),
-            server.port = base.port_or_known_default().map(i64::from),
-            url.template = spec.path,
-            error.type = field::Empty,
-            dingtalk.operation = spec.id,
-            dingtalk.request_id = field::Empty,
-            dingtalk.code = field::Empty,
-            dinggate.app = app.alias(),
-            dinggate.attempt = i64::from(attempt),
-        );
-        let request = outgoing.assemble(token)?;
-        let exchange = async {
-            let answer = self.http.exchange(request, deadline).await?;
-            Span::current().record("http.response.status_code", i64::from(answer.status));
-            let decoded = generation::decode(spec.generation, answer);
-            if let Some(id) = &decoded.request_id {
-                Span::current().record("dingtalk.request_id", id);
-            }
-            decoded.outcome.map(|body| (body, decoded.request_id))
-        };
-        let outcome = exchange.instrument(span.clone()).await;
-        if let Err(error) = &outcome {
-            span.in_scope(|| observe(spec, app, error));
-            self.troubles.note(app, spec, error);
-        }
-        outcome
-    }
-}
-
-fn observe(spec: &Spec, app: &App, error: &Error) {
-    let span = Span::current();
-    span.record("otel.status_code", "ERROR");
-    let api = error.api();
-    span.record("error.type", api.map_or(error.kind(), |api| api.code.as_str()));
-    if let Some(api) = api {
-        span.record("dingtalk.code", api.code.as_str());
-        if api.row.is_none() {
-            let (operation, code, sub_code) = (spec.id, api.code.as_str(), api.sub_code.as_deref());
-            warn!(operation, code, sub_code, "dingtalk answered a code that the catalogue does not know");
-        }
-    }
-    if matches!(error, Error::EgressBlocked { .. }) {
-        warn!(operation = spec.id, "dingtalk bars this egress address");
-    }
-    debug!(operation = spec.id, app = app.alias(), %error, "the attempt failed");
 }

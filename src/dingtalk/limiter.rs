@@ -21,10 +21,11 @@ use super::{
 use crate::store::{Ask, Budgets, Limit, Rate, Usage};
 
 mod line;
+mod permit;
 mod queue;
 
 pub use self::line::Priority;
-pub(super) use self::queue::Permit;
+pub(super) use self::permit::Permit;
 use self::queue::Queue;
 
 /// A caller with more would hardly wait for anybody.

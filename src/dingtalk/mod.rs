@@ -16,6 +16,7 @@ pub mod reason;
 pub mod retry;
 pub mod token;
 pub mod token_endpoint;
+mod transport;
 mod trouble;
 
 pub use app::App;

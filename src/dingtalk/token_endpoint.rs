@@ -9,11 +9,11 @@ use tokio::time::Instant;
 
 use super::{
     app::{App, TokenEndpoint},
-    client::{Outgoing, Transport},
     endpoint::{Auth, Endpoint, Generation, Params, Repeat, Spec, segment},
     error::Error,
     generation,
     token::{Grant, Token, TokenSource},
+    transport::{Outgoing, Transport},
 };
 
 /// `POST /v1.0/oauth2/accessToken`: asking again within the lifetime returns the same token and extends it.

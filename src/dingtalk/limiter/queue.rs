@@ -19,10 +19,11 @@ use tracing::{Instrument, debug, info_span};
 use super::{
     Claimant,
     line::{Line, Priority, Ticket},
+    permit::{Floor, Permit, Place},
 };
 use crate::{
     dingtalk::error::Error,
-    store::{Ask, Budgets, Limit, Reserved, SLACK, Slot},
+    store::{Ask, Budgets, Limit, Reserved, SLACK},
 };
 
 /// Places are taken ahead of time for this share of a window. More would be lost with a replica that dies, and would
@@ -68,94 +69,6 @@ struct Waiter {
     deadline: Instant,
 }
 
-/// A place that is taken.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    slot: Slot,
-    /// Not before this.
-    at: Instant,
-    /// The earliest moment at which the place can have begun: as long as asking took before `at`.
-    begin: Instant,
-}
-
-/// The right to send one request. Gives its place back when it is dropped unused.
-#[derive(Debug)]
-pub(in crate::dingtalk) struct Permit {
-    queue: Arc<Queue>,
-    place: Option<Place>,
-}
-
-impl Permit {
-    /// The request goes out now.
-    pub(in crate::dingtalk) fn send(mut self) -> Flight {
-        let place = self.place.take().expect("a permit has its place until it is used");
-        Flight { queue: self.queue.clone(), place, sent: Instant::now() }
-    }
-}
-
-/// A request on its way. When it ends, its place is held for as long as it takes until DingTalk must have counted it
-/// a whole window ago.
-#[derive(Debug)]
-pub(in crate::dingtalk) struct Flight {
-    queue: Arc<Queue>,
-    place: Place,
-    sent: Instant,
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        let late = self.queue.state().floor.late(self.place.begin, self.sent, Instant::now());
-        let Some(runtime) = Handle::try_current().ok().filter(|_| late > SLACK) else { return };
-        let (queue, slot) = (self.queue.clone(), self.place.slot);
-        runtime.spawn(async move {
-            // Without the store the next second is not shared either.
-            let _ = queue.budgets.extend(&queue.ask, slot, late).await;
-        });
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            self.queue.clone().give_back([place]);
-        }
-    }
-}
-
-/// The shortest time in which DingTalk has lately answered. An answer that took longer may have been on its way in
-/// for the rest of the time.
-#[derive(Debug)]
-struct Floor {
-    shortest: Option<Duration>,
-    before: Option<Duration>,
-    count: u32,
-}
-
-impl Floor {
-    /// After so many answers the shortest of them replaces the one before.
-    const WINDOW: u32 = 50;
-    /// Of fewer answers nothing is concluded.
-    const ENOUGH: u32 = 10;
-
-    fn late(&mut self, begin: Instant, sent: Instant, answered: Instant) -> Duration {
-        let took = answered - sent;
-        self.shortest = Some(self.shortest.map_or(took, |shortest| shortest.min(took)));
-        let floor = self.value();
-        self.count += 1;
-        if self.count >= Self::WINDOW {
-            *self = Self { shortest: None, before: self.shortest, count: 0 };
-        }
-        (answered - begin).saturating_sub(floor)
-    }
-
-    fn value(&self) -> Duration {
-        if self.before.is_none() && self.count < Self::ENOUGH {
-            return Duration::ZERO;
-        }
-        self.shortest.into_iter().chain(self.before).min().unwrap_or_default()
-    }
-}
-
 impl Queue {
     pub(super) fn new(
         ask: Ask,
@@ -172,7 +85,7 @@ impl Queue {
             asking: 0,
             is_pumped: false,
             competition: 1.0,
-            floor: Floor { shortest: None, before: None, count: 0 },
+            floor: Floor::default(),
         };
         let ask = Ask { horizon, ..ask };
         Self { ask, budgets, state: Mutex::new(state), changed: Notify::new(), app_length, app_length_max }
@@ -365,8 +278,8 @@ impl Queue {
             let place = state.places.pop_front().expect("there is a first one");
             let unheard = waiter.answer.send(Ok(self.permit(place)));
             // One that has just left: its place goes to the next.
-            if let Err(Ok(mut permit)) = unheard
-                && let Some(place) = permit.place.take()
+            if let Err(Ok(permit)) = unheard
+                && let Some(place) = permit.into_place()
             {
                 state.places.push_front(place);
             }
@@ -400,10 +313,20 @@ impl Queue {
     }
 
     fn permit(self: &Arc<Self>, place: Place) -> Permit {
-        Permit { queue: self.clone(), place: Some(place) }
+        Permit::new(self.clone(), place)
     }
 
-    fn give_back(self: Arc<Self>, places: impl IntoIterator<Item = Place>) {
+    /// A request has been answered, or never will be. If it was late, its place is held for longer.
+    pub(super) fn ended(self: Arc<Self>, place: Place, sent: Instant) {
+        let late = self.state().floor.late(place.begin, sent, Instant::now());
+        let Some(runtime) = Handle::try_current().ok().filter(|_| late > SLACK) else { return };
+        runtime.spawn(async move {
+            // Without the store the next second is not shared either.
+            let _ = self.budgets.extend(&self.ask, place.slot, late).await;
+        });
+    }
+
+    pub(super) fn give_back(self: Arc<Self>, places: impl IntoIterator<Item = Place>) {
         let places: Vec<_> = places.into_iter().collect();
         // Outside a runtime the process is about to end, and the store frees the place by itself.
         let Some(runtime) = Handle::try_current().ok().filter(|_| !places.is_empty()) else { return };
