@@ -120,6 +120,8 @@ fn serve(world: &mut World, call: &Call, operation: &Operation, params: &[String
         ("template.close", Some(caller)) => templates::close(world, &caller, typed(operation, body)?),
         ("topbox.create", Some(caller)) => cards::pin(world, &caller, typed(operation, body)?),
         ("topbox.close", Some(caller)) => cards::unpin(world, &caller, typed(operation, body)?),
+        ("topbox.open_v1", Some(caller)) => cards::open(world, &caller, typed(operation, body)?),
+        ("topbox.close_v1", Some(caller)) => cards::close(world, &caller, typed(operation, body)?),
         ("assistant.message.read_status", Some(caller)) => {
             messages::read_status(world, &caller, typed(operation, body)?)
         }

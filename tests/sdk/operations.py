@@ -417,6 +417,49 @@ def unpin_card(dingtalk):
     equal("the cards left", dingtalk.group(scene)["pinned_cards"], [])
 
 
+def archived(model, **fields):
+    return model(out_track_id="old-card", **fields)
+
+
+@operation("topbox.open_v1")
+def pin_archived_card(dingtalk):
+    scene = new_scene(dingtalk)
+    cool = archived(
+        im.TopboxOpenRequest, conversation_type=1, open_conversation_id=scene, cool_app_code=COOL_APP
+    )
+    dingtalk.refuse("topbox.open_v1", cool, "coolAppNotInstalled")
+    in_the_group = archived(
+        im.TopboxOpenRequest,
+        conversation_type=1,
+        open_conversation_id=scene,
+        receiver_user_id_list=[ALICE],
+        platforms="ios|win",
+        expired_time=int(time.time() * 1000) + 600_000,
+    )
+    dingtalk.call("topbox.open_v1", in_the_group)
+    [pinned] = dingtalk.group(scene)["pinned_cards"]
+    equal("the card", (pinned["out_track_id"], pinned["receivers"]), ("old-card", [ALICE]))
+    in_a_chat = im.TopboxOpenRequest(
+        out_track_id="old-chat-card", conversation_type=0, robot_code="robot-demo", receiver_user_id_list=[BOB]
+    )
+    dingtalk.call("topbox.open_v1", in_a_chat)
+
+
+@operation("topbox.close_v1")
+def unpin_archived_card(dingtalk):
+    scene = new_scene(dingtalk)
+    place = {"conversation_type": 1, "open_conversation_id": scene}
+    request = im.TopboxOpenRequest(out_track_id="old-card-2", **place)
+    dingtalk.call("topbox.open_v1", request)
+    cool = im.TopboxCloseRequest(out_track_id="old-card-2", cool_app_code=COOL_APP, **place)
+    dingtalk.refuse("topbox.close_v1", cool, "coolAppNotInstalled")
+    dingtalk.call("topbox.close_v1", im.TopboxCloseRequest(out_track_id="old-card-2", **place))
+    equal("the cards left", dingtalk.group(scene)["pinned_cards"], [])
+    chat = {"conversation_type": 0, "robot_code": "robot-demo", "receiver_user_id_list": [BOB]}
+    dingtalk.call("topbox.open_v1", im.TopboxOpenRequest(out_track_id="old-chat-card-2", **chat))
+    dingtalk.call("topbox.close_v1", im.TopboxCloseRequest(out_track_id="old-chat-card-2", **chat))
+
+
 @operation("assistant.message.read_status")
 def get_read_status(dingtalk):
     by_webhook = robot.OrgGroupQueryRequest(process_query_key="msg1", token="webhook-1")

@@ -18,9 +18,6 @@ from dingtalk import Dingtalk, Mismatch, equal
 from operations import EXPECTED_EMPTY, TESTS
 
 REFERENCE = Path(__file__).parents[2] / "simulator/reference/api.json"
-SKIPPED = {
-    "archived": "DingTalk opens it to nobody any more, and its cards come from an operation outside of tier 1",
-}
 START_SECONDS = 20
 STOP_SECONDS = 30
 
@@ -38,12 +35,11 @@ def run_tests(address):
     operations = json.loads(REFERENCE.read_text())
     operations = [op for op in operations if op["generation"] == "new" and op["tier"] == 1]
     dingtalk = Dingtalk(address, operations)
+    # DingTalk's limits have tests of their own; here a fast machine would run into them.
+    dingtalk.http("/_sim/quotas", {})
     passed = failed = 0
     for operation in operations:
-        name, status = operation["id"], operation["status"]
-        if status in SKIPPED:
-            print(f"skipped {name}: {SKIPPED[status]}")
-            continue
+        name = operation["id"]
         try:
             check(name, dingtalk)
         except Exception:

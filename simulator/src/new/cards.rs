@@ -33,7 +33,7 @@ impl Place {
             // There are no cool apps in this world.
             return match (given(self.group_template_id), given(self.cool_app_code)) {
                 (_, Some(_)) => Err(Refusal::CoolAppUnknown),
-                (Some(template_id), None) => Ok(CardPlace::Group { id, template_id }),
+                (template_id @ Some(_), None) => Ok(CardPlace::Group { id, template_id }),
                 (None, None) => Err(Refusal::Missing("coolAppCode")),
             };
         }
@@ -72,11 +72,14 @@ pub(super) struct PinBody {
     expired_time: Option<i64>,
 }
 
+fn check_platforms(joined: &str) -> Result<(), Refusal> {
+    let mut platforms = joined.split('|').filter(|name| !name.is_empty());
+    let unknown = platforms.any(|name| !PLATFORMS.contains(&name));
+    if unknown { Err(Refusal::Invalid("platforms")) } else { Ok(()) }
+}
+
 pub(super) fn pin(world: &mut World, caller: &Caller, body: PinBody) -> Result<Value, Refusal> {
-    let mut platforms = body.platforms.split('|').filter(|name| !name.is_empty());
-    if platforms.any(|name| !PLATFORMS.contains(&name)) {
-        return Err(Refusal::Invalid("platforms"));
-    }
+    check_platforms(&body.platforms)?;
     let place = body.place.read()?;
     let private = body.user_id_private_data_map.into_iter().chain(body.union_id_private_data_map);
     let card = PinnedCard {
@@ -104,4 +107,85 @@ pub(super) fn unpin(world: &mut World, caller: &Caller, body: UnpinBody) -> Resu
     let place = body.place.read()?;
     world.unpin_card(caller, &place, &body.out_track_id)?;
     Ok(json!({"success": true}))
+}
+
+/// Where a card is, as both calls of the archived version name it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ArchivedPlace {
+    #[serde(default = "group_v1")]
+    conversation_type: i64,
+    open_conversation_id: Option<String>,
+    cool_app_code: Option<String>,
+    robot_code: Option<String>,
+    #[serde(default)]
+    receiver_user_id_list: Vec<String>,
+}
+
+/// The archived version counts kinds of conversations from 0.
+fn group_v1() -> i64 {
+    1
+}
+
+impl ArchivedPlace {
+    fn read(&self) -> Result<CardPlace, Refusal> {
+        let given = |value: &Option<String>| value.clone().filter(|text| !text.is_empty());
+        match self.conversation_type {
+            0 => {
+                let robot_code = given(&self.robot_code).ok_or(Refusal::Missing("robotCode"))?;
+                let person =
+                    self.receiver_user_id_list.first().ok_or(Refusal::Missing("receiverUserIdList"))?;
+                Ok(CardPlace::Chat { robot_code, kind: OwnerKind::Employee, person: person.clone() })
+            }
+            _ => {
+                let id = given(&self.open_conversation_id).ok_or(Refusal::Missing("openConversationId"))?;
+                // There are no cool apps in this world.
+                let cool_app = given(&self.cool_app_code);
+                cool_app.map_or(Ok(()), |_| Err(Refusal::CoolAppUnknown))?;
+                Ok(CardPlace::Group { id, template_id: None })
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OpenBody {
+    #[serde(flatten)]
+    place: ArchivedPlace,
+    out_track_id: String,
+    #[serde(default)]
+    platforms: String,
+    expired_time: Option<i64>,
+}
+
+/// Pins a card that another API has made. There is none of it here, so every id is taken for such a card.
+pub(super) fn open(world: &mut World, caller: &Caller, body: OpenBody) -> Result<Value, Refusal> {
+    check_platforms(&body.platforms)?;
+    let place = body.place.read()?;
+    let in_group = matches!(place, CardPlace::Group { .. });
+    let card = PinnedCard {
+        out_track_id: body.out_track_id,
+        card_template_id: String::new(),
+        params: BTreeMap::new(),
+        private_params: BTreeMap::new(),
+        receivers: if in_group { body.place.receiver_user_id_list } else { Vec::new() },
+        external_receivers: Vec::new(),
+        expires_at_ms: body.expired_time,
+    };
+    world.pin_card(caller, &place, card)?;
+    Ok(Value::Null)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CloseBody {
+    #[serde(flatten)]
+    place: ArchivedPlace,
+    out_track_id: String,
+}
+
+pub(super) fn close(world: &mut World, caller: &Caller, body: CloseBody) -> Result<Value, Refusal> {
+    world.unpin_card(caller, &body.place.read()?, &body.out_track_id)?;
+    Ok(Value::Null)
 }

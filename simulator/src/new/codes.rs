@@ -27,6 +27,7 @@ pub(super) fn of_missing(operation: &str, field: &str) -> &'static str {
             "userId" => "userIdOrUnionId.empty",
             _ => "param.empty",
         },
+        ("topbox.open_v1" | "topbox.close_v1", _) => "param.empty",
         _ => of_wrong(operation, field),
     }
 }
@@ -57,6 +58,7 @@ pub(super) fn of_wrong(operation: &str, field: &str) -> &'static str {
         },
         ("topbox.create" | "topbox.close", "conversationType") => "conversationType.illegal",
         ("topbox.create" | "topbox.close", _) => "param.illegal",
+        ("topbox.open_v1" | "topbox.close_v1", _) => "param.invalid",
         _ => "parameter.invalid",
     }
 }
@@ -160,6 +162,20 @@ fn special(operation: &str, refusal: &Refusal) -> Option<&'static str> {
             R::CardTaken => "cardInstance.wrong",
             R::TooManyCards => "open.topbox.failed",
             R::CardUnknown => "close.topbox.failed",
+            _ => return None,
+        },
+        ("topbox.open_v1", R::IdUndecodable) => "openConversationId.decryptFailed",
+        ("topbox.close_v1", R::IdUndecodable) => "cidDecryptError",
+        ("topbox.open_v1", R::CardTaken | R::TooManyCards | R::GroupUnknown | R::GroupDisbanded) => {
+            "openTopbox.failed"
+        }
+        ("topbox.close_v1", R::CardUnknown | R::GroupUnknown | R::GroupDisbanded) => "closeTopbox.failed",
+        ("topbox.open_v1" | "topbox.close_v1", refusal) => match refusal {
+            R::GroupForeign => "group.org.checkFailed",
+            R::NoTemplate | R::TemplateForeign | R::OwnerInvisible => "topbox.auth.checkFailed",
+            R::CoolAppUnknown => "coolAppNotInstalled",
+            R::UserUnknown(_) | R::ReceiverUnknown(_) => "empNotFound",
+            R::RobotUnknown | R::RobotDisabled => "chatbotNotFound",
             _ => return None,
         },
         ("assistant.message.read_status", refusal) => match refusal {

@@ -5,8 +5,8 @@ use super::{Caller, OwnerKind, People, PinnedCard, Refusal, World};
 /// Where a card is pinned.
 #[derive(Debug)]
 pub(crate) enum CardPlace {
-    /// A scenario group that has this template.
-    Group { id: String, template_id: String },
+    /// A scenario group; one that has this template, where it is named.
+    Group { id: String, template_id: Option<String> },
     /// A chat of a robot with one person.
     Chat { robot_code: String, kind: OwnerKind, person: String },
 }
@@ -71,7 +71,7 @@ impl World {
         match place {
             CardPlace::Group { id, template_id } => {
                 let group = self.live_scene(caller, id)?;
-                if group.template_id.as_deref() != Some(template_id) {
+                if template_id.is_some() && group.template_id != *template_id {
                     return Err(Refusal::NoTemplate);
                 }
                 Ok(Board::Group(group.chatid.clone()))
