@@ -23,6 +23,7 @@ use crate::store::{Ask, Budgets, Limit, Rate, Usage};
 mod line;
 mod permit;
 mod queue;
+mod state;
 
 pub use self::line::Priority;
 pub(super) use self::permit::Permit;

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
-use self::flights::{Flight, Flights};
+use self::flights::{Flight, Flights, Urgency};
 use super::{
     Request,
     error::Error,
@@ -220,16 +220,16 @@ impl Cache {
     where
         F: Future<Output = Result<Reply, Error>> + Send + 'static,
     {
-        let priority = request.context.claimant.priority;
+        let urgency = Urgency::of(&request.context.claimant);
         let mut flights = self.0.flights.lock();
         // It may have landed a moment ago.
         if let Some(told) = self.kept(name, read, bounds) {
             return Err(told);
         }
-        if let Some(flight) = flights.join(name, read, priority, bounds.accepted) {
+        if let Some(flight) = flights.join(name, read, urgency, bounds.accepted) {
             return Ok(flight);
         }
-        let (flight, seat) = flights.depart(self, name, read, priority);
+        let (flight, seat) = flights.depart(self, name, read, urgency);
         // A runtime that is shutting down drops the task at once, and that wants the flights.
         drop(flights);
         tokio::spawn(seat.fly(request.context.stats.clone(), fetch()).in_current_span());

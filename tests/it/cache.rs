@@ -205,19 +205,11 @@ fn but_keeps((name, _, write): (&str, bool, Write)) -> (&str, bool, Write) {
     (name, false, write)
 }
 
-#[tokio::test]
-async fn every_write_on_an_internal_group_makes_what_is_kept_untrue() {
-    let gateway = Gateway::start().await;
-    let group = gateway.group().await.r#ref;
-    let (groups, members) = (&gateway.groups, &gateway.members);
+/// The writes on members that groups of every kind have.
+fn member_writes(gateway: &Gateway, group: &Option<pb::GroupRef>) -> Vec<(&'static str, bool, Write)> {
+    let members = &gateway.members;
     let people = |ids: &[&str]| ids.iter().map(|id| user(id)).collect::<Vec<_>>();
-    let writes = vec![
-        write!(groups, update_group, rename(&group, "New")),
-        but_keeps(write!(
-            groups,
-            update_group,
-            pb::UpdateGroupRequest { validate_only: true, ..rename(&group, "Planned") }
-        )),
+    vec![
         write!(
             members,
             add_members,
@@ -274,7 +266,23 @@ async fn every_write_on_an_internal_group_makes_what_is_kept_untrue() {
                 ..Default::default()
             }
         ),
+    ]
+}
+
+#[tokio::test]
+async fn every_write_on_an_internal_group_makes_what_is_kept_untrue() {
+    let gateway = Gateway::start().await;
+    let group = gateway.group().await.r#ref;
+    let groups = &gateway.groups;
+    let mut writes = vec![
+        write!(groups, update_group, rename(&group, "New")),
+        but_keeps(write!(
+            groups,
+            update_group,
+            pb::UpdateGroupRequest { validate_only: true, ..rename(&group, "Planned") }
+        )),
     ];
+    writes.extend(member_writes(&gateway, &group));
     assert_forgets(&gateway, &group, 1, writes).await;
 }
 
@@ -286,64 +294,9 @@ async fn every_write_on_a_scenario_group_makes_what_is_kept_untrue() {
     let templates = TemplateServiceClient::new(gateway.channel.clone());
     let people = |ids: &[&str]| ids.iter().map(|id| user(id)).collect::<Vec<_>>();
     let template_id = "tpl-demo".to_owned();
-    let writes = vec![
-        write!(groups, update_group, rename(&group, "New")),
-        write!(
-            members,
-            add_members,
-            pb::AddMembersRequest {
-                group: group.clone(),
-                members: people(&["user003"]),
-                ..Default::default()
-            }
-        ),
-        write!(
-            members,
-            remove_members,
-            pb::RemoveMembersRequest {
-                group: group.clone(),
-                members: people(&["user003"]),
-                ..Default::default()
-            }
-        ),
-        write!(
-            members,
-            sync_members,
-            pb::SyncMembersRequest {
-                group: group.clone(),
-                members: people(&["user004"]),
-                mode: pb::SyncMode::AddOnly.into(),
-                ..Default::default()
-            }
-        ),
-        write!(
-            members,
-            grant_admins,
-            pb::GrantAdminsRequest {
-                group: group.clone(),
-                members: people(&["user001"]),
-                ..Default::default()
-            }
-        ),
-        write!(
-            members,
-            revoke_admins,
-            pb::RevokeAdminsRequest {
-                group: group.clone(),
-                members: people(&["user001"]),
-                ..Default::default()
-            }
-        ),
-        write!(
-            members,
-            set_member_nickname,
-            pb::SetMemberNicknameRequest {
-                group: group.clone(),
-                member: Some(user("user001")),
-                nickname: "Nick".to_owned(),
-                ..Default::default()
-            }
-        ),
+    let mut writes = vec![write!(groups, update_group, rename(&group, "New"))];
+    writes.extend(member_writes(&gateway, &group));
+    writes.extend([
         but_keeps(write!(
             members,
             mute_members,
@@ -369,7 +322,7 @@ async fn every_write_on_a_scenario_group_makes_what_is_kept_untrue() {
             pb::EnableTemplateRequest { group: group.clone(), template_id, ..Default::default() }
         ),
         write!(groups, delete_group, pb::DeleteGroupRequest { group: group.clone(), ..Default::default() }),
-    ];
+    ]);
     assert_forgets(&gateway, &group, 4, writes).await;
 }
 

@@ -18,17 +18,15 @@ use tracing::{Instrument, debug, info_span};
 
 use super::{
     Claimant,
-    line::{Line, Priority, Ticket},
-    permit::{Floor, Permit, Place},
+    line::{Priority, Ticket},
+    permit::{Permit, Place},
+    state::{Answer, State, Waiter, refused},
 };
 use crate::{
     dingtalk::error::Error,
     store::{Ask, Budgets, Limit, Reserved, SLACK},
 };
 
-/// Places are taken ahead of time for this share of a window. More would be lost with a replica that dies, and would
-/// be seconds that an urgent call at another replica waits for; less would let replicas share by luck and not by need.
-const AHEAD: f64 = 0.4;
 /// No place is taken further ahead than this share of a window: the call that had it before has been answered by
 /// then, so it is known how long it was held.
 const HORIZON: f64 = 0.9;
@@ -46,29 +44,6 @@ pub(super) struct Queue {
     app_length_max: usize,
 }
 
-#[derive(Debug)]
-struct State {
-    line: Line<Waiter>,
-    /// Taken, and not handed out yet; the earliest first.
-    places: VecDeque<Place>,
-    /// Nothing is to be had before this.
-    closed: Option<(Instant, Limit)>,
-    /// What the last wait came from.
-    limit: Limit,
-    /// Those who ask for themselves because nobody waits.
-    asking: usize,
-    is_pumped: bool,
-    /// The weight of those who wait at all replicas, for each one here; at least 1.
-    competition: f64,
-    floor: Floor,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    answer: oneshot::Sender<Result<Permit, Error>>,
-    deadline: Instant,
-}
-
 impl Queue {
     pub(super) fn new(
         ask: Ask,
@@ -77,16 +52,7 @@ impl Queue {
         app_length_max: usize,
     ) -> Self {
         let horizon = ask.rate.per.mul_f64(HORIZON);
-        let state = State {
-            line: Line::new(),
-            places: VecDeque::new(),
-            closed: None,
-            limit: Limit::Operation,
-            asking: 0,
-            is_pumped: false,
-            competition: 1.0,
-            floor: Floor::default(),
-        };
+        let state = State::new(ask.rate);
         let ask = Ask { horizon, ..ask };
         Self { ask, budgets, state: Mutex::new(state), changed: Notify::new(), app_length, app_length_max }
     }
@@ -145,7 +111,7 @@ impl Queue {
     /// Asking for oneself saves the way through the pump. Only while nobody waits, and not for a crowd.
     fn may_ask_itself(self: &Arc<Self>) -> Option<Asking> {
         let mut state = self.state();
-        let few = state.asking < self.ahead(&state);
+        let few = state.asking < state.ahead();
         let open = state.line.len() == 0 && few && state.closed_until(Instant::now()).is_none();
         open.then(|| {
             state.asking += 1;
@@ -181,7 +147,7 @@ impl Queue {
         let ticket = state.line.join(&claimant.caller, claimant.share, claimant.priority, waiter);
         // From here on leaving the line is the guard's affair.
         let waiting = Waiting { queue: self.clone(), ticket, answered };
-        let (expected, limit) = (self.expected(&state, ticket), state.limit);
+        let (expected, limit) = (state.expected(ticket), state.limit);
         if !state.is_pumped {
             state.is_pumped = true;
             tokio::spawn(self.clone().pump());
@@ -192,37 +158,6 @@ impl Queue {
         }
         self.changed.notify_one();
         Ok(waiting)
-    }
-
-    /// When this one's turn comes at the earliest, by what is known now.
-    fn expected(&self, state: &State, ticket: Ticket) -> Instant {
-        let (now, ahead) = (Instant::now(), state.line.ahead(ticket));
-        if let Some(place) = state.places.get(ahead) {
-            return place.at;
-        }
-        let first = state.closed_until(now).map_or(now, |(until, _)| until);
-        let at = match state.places.back() {
-            Some(last) if last.at > now => {
-                last.at + self.spacing(state) * count(ahead + 1 - state.places.len())
-            }
-            // Nothing is known of the next places: a whole window of them may be there at once.
-            _ => now + self.spacing(state) * count(ahead.saturating_sub(self.ask.rate.calls as usize)),
-        };
-        at.max(first)
-    }
-
-    /// What lies between two places of ours while all are in use.
-    fn spacing(&self, state: &State) -> Duration {
-        (self.ask.rate.per / self.ask.rate.calls.max(1)).mul_f64(state.competition)
-    }
-
-    /// How many places to take ahead: as many as our part of those who wait at all replicas.
-    fn ahead(&self, state: &State) -> usize {
-        let window = f64::from(self.ask.rate.calls) * AHEAD / state.competition;
-        // Both are small and positive.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let places = window.ceil().max(1.0) as usize;
-        places
     }
 
     async fn reserve(&self, waiting: u32) -> Result<Answer, Error> {
@@ -297,7 +232,7 @@ impl Queue {
             }
             state.closed = None;
         }
-        if state.places.len() < self.ahead(&state).min(state.line.len()) {
+        if state.places.len() < state.ahead().min(state.line.len()) {
             return Step::Reserve(state.line.weight());
         }
         let next = state.places.front().expect("somebody waits, so there is a place or one is asked for");
@@ -343,12 +278,6 @@ impl Queue {
     }
 }
 
-/// What the store answered, on our clock.
-enum Answer {
-    Place(Place, Limit),
-    Later(Instant, Limit),
-}
-
 /// What the pump does next.
 enum Step {
     /// Take another place, for those who wait here with this weight.
@@ -357,31 +286,6 @@ enum Step {
     Wait(Instant),
     /// Nobody waits any more; these places were not needed.
     Done(VecDeque<Place>),
-}
-
-impl State {
-    fn take_up(&mut self, answer: Answer) {
-        match answer {
-            Answer::Place(place, limit) => {
-                (self.closed, self.limit) = (None, limit);
-                let index = self.places.partition_point(|other| other.at <= place.at);
-                self.places.insert(index, place);
-            }
-            Answer::Later(until, limit) => (self.closed, self.limit) = (Some((until, limit)), limit),
-        }
-    }
-
-    fn closed_until(&self, now: Instant) -> Option<(Instant, Limit)> {
-        self.closed.filter(|(until, _)| *until > now)
-    }
-
-    /// Those who cannot wait that long need not.
-    fn refuse_late(&mut self, until: Instant, limit: Limit) {
-        for waiter in self.line.take_if(|waiter| waiter.deadline < until) {
-            // Nobody may be left to hear it.
-            let _ = waiter.answer.send(Err(refused(limit, until)));
-        }
-    }
 }
 
 /// Somebody asks the store for itself.
@@ -407,7 +311,7 @@ impl Waiting {
             Ok(Err(_)) => Err(Error::Request("the queue was dropped".to_owned())),
             Err(_) => {
                 let state = self.queue.state();
-                Err(refused(state.limit, self.queue.expected(&state, self.ticket)))
+                Err(refused(state.limit, state.expected(self.ticket)))
             }
         }
     }
@@ -420,13 +324,4 @@ impl Drop for Waiting {
             self.queue.changed.notify_one();
         }
     }
-}
-
-/// The refusal of a call for which there is no place before `at`.
-fn refused(limit: Limit, at: Instant) -> Error {
-    Error::RateLimited { limit, retry_after: at.saturating_duration_since(Instant::now()) }
-}
-
-fn count(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }

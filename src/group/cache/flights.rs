@@ -11,7 +11,7 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{Cache, Name, Read, Reply, Told};
 use crate::{
-    dingtalk::{Priority, Stats},
+    dingtalk::{Claimant, Priority, Stats},
     group::error::Error,
 };
 
@@ -29,6 +29,24 @@ pub(super) struct Flight {
     pub(super) leads: bool,
 }
 
+/// How long a call is ready to wait in the queue, the most urgent first. A read joins only those that wait no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    FailFast,
+    Interactive,
+    Batch,
+}
+
+impl Urgency {
+    pub(super) fn of(claimant: &Claimant) -> Self {
+        match claimant.priority {
+            _ if claimant.fail_fast => Urgency::FailFast,
+            Priority::Interactive => Urgency::Interactive,
+            Priority::Batch => Urgency::Batch,
+        }
+    }
+}
+
 /// The reads of each group that are on their way; one that was overtaken by a write is not among them any more.
 #[derive(Debug, Default)]
 pub(super) struct Board(HashMap<Name, Vec<Entry>>);
@@ -37,7 +55,7 @@ pub(super) struct Board(HashMap<Name, Vec<Entry>>);
 struct Entry {
     read: Read,
     /// How urgent its call is in the queue.
-    priority: Priority,
+    urgency: Urgency,
     arrival: Arc<Arrival>,
     /// None while it waits for the one before it.
     begun: Option<Instant>,
@@ -55,12 +73,12 @@ impl Board {
         &self,
         name: &Name,
         read: &Read,
-        priority: Priority,
+        urgency: Urgency,
         accepted: Duration,
     ) -> Option<Flight> {
         let late_enough = |begun: Instant| !accepted.is_zero() && begun.elapsed() <= accepted;
         let fits = |entry: &&Entry| {
-            entry.read == *read && entry.priority <= priority && entry.begun.is_none_or(late_enough)
+            entry.read == *read && entry.urgency <= urgency && entry.begun.is_none_or(late_enough)
         };
         let entry = self.0.get(name)?.iter().find(fits)?;
         Some(Flight { arrival: entry.arrival.subscribe(), leads: false })
@@ -72,15 +90,15 @@ impl Board {
         cache: &Cache,
         name: &Name,
         read: &Read,
-        priority: Priority,
+        urgency: Urgency,
     ) -> (Flight, Seat) {
         let (arrival, waiting) = watch::channel(None);
         let arrival = Arc::new(arrival);
         let entries = self.0.entry(name.clone()).or_default();
-        let same = |entry: &&Entry| entry.read == *read && entry.priority == priority;
+        let same = |entry: &&Entry| entry.read == *read && entry.urgency == urgency;
         let before = entries.iter().find(same).map(|entry| entry.arrival.subscribe());
         let begun = before.is_none().then(Instant::now);
-        entries.push(Entry { read: read.clone(), priority, arrival: arrival.clone(), begun });
+        entries.push(Entry { read: read.clone(), urgency, arrival: arrival.clone(), begun });
         let seat = Seat { cache: cache.clone(), name: name.clone(), read: read.clone(), arrival, before };
         (Flight { arrival: waiting, leads: true }, seat)
     }

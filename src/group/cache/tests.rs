@@ -175,6 +175,25 @@ async fn nobody_urgent_waits_for_the_read_of_batch_work() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_fails_fast_does_not_wait_for_the_read_of_somebody_patient() {
+    let upstream = Upstream::new();
+    let spawn = |request: Request| {
+        let upstream = upstream.clone();
+        tokio::spawn(async move { upstream.ask(&request, &group(), None).await })
+    };
+    let patient = spawn(request(10 * SECOND));
+    settle().await;
+    let mut hasty = request(10 * SECOND);
+    hasty.context.claimant.fail_fast = true;
+    let hasty = spawn(hasty);
+    settle().await;
+    assert_eq!(upstream.calls(), 2, "its own call says whether there is a place");
+    for caller in [patient, hasty] {
+        caller.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_crowd_shares_its_failure_and_the_next_one_asks_again() {
     let upstream = Upstream::new();
     upstream.fails(Lost("reset".to_owned()));
