@@ -80,6 +80,10 @@ image: ## build both images without a registry and check them (root on Debian, s
 smoke: build python-tools ## run the sandbox as a process and call it with an independent Python client
 	$(TOOLS)/python tests/smoke/run.py $(BINARY)
 
+.PHONY: rolling
+rolling: build python-tools redis-server ## restart three replicas under load: no RPC may fail
+	$(TOOLS)/python tests/rolling/run.py $(BINARY)
+
 .PHONY: sdk
 sdk: build ## call the simulator with DingTalk's official Python SDK
 	@scripts/install_python_tools.sh scripts/sdk_requirements.txt .tools/sdk
