@@ -8,7 +8,7 @@ TOOLS := .tools/venv/bin
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: rust-tools ## start the gateway with a simulated DingTalk; Ctrl-C stops it
@@ -83,6 +83,11 @@ smoke: build python-tools ## run the sandbox as a process and call it with an in
 .PHONY: rolling
 rolling: build python-tools redis-server ## restart three replicas under load: no RPC may fail
 	$(TOOLS)/python tests/rolling/run.py $(BINARY)
+
+.PHONY: test-clients
+test-clients: build python-tools ## build the programs in clients/ and run them (needs Go, Java, Node and Python)
+	@scripts/install_python_tools.sh tests/clients/requirements.txt .tools/clients
+	.tools/clients/bin/python tests/clients/run.py $(BINARY)
 
 .PHONY: sdk
 sdk: build ## call the simulator with DingTalk's official Python SDK

@@ -1,0 +1,1 @@
+"""How a Python service calls dinggate."""

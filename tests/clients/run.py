@@ -1,0 +1,187 @@
+"""Builds the client programs in clients/ and runs each against the sandbox: clients/CONTRACT.md says what has to come out.
+
+    python run.py target/debug/dinggate [--only go,python]
+
+Ends with a table of programs and checks. Nothing is skipped: a missing toolchain is an error.
+"""
+
+import argparse
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import traces
+from gateway import Sandbox, free_address
+from program import CLIENTS, PROGRAMS
+from receiver import Receiver
+
+VECTORS = CLIENTS / "vectors.json"
+# One for each core of a small machine: the programs mostly wait.
+AT_ONCE = 2
+
+
+def expect(condition, sentence):
+    if not condition:
+        raise AssertionError(sentence)
+
+
+def succeeded(run):
+    expect(run.code == 0, run.told())
+
+
+def environment(sandbox):
+    return {"DINGGATE_ADDR": sandbox.addr, "DINGGATE_SIMULATOR": sandbox.simulator}
+
+
+def usage(binary, program):
+    """What makes no sense is refused before anything is sent."""
+    nowhere = {"DINGGATE_ADDR": free_address()}
+    for given in [
+        {},
+        {**nowhere, "DINGGATE_TOKEN_FILE": "/dev/null"},
+        {**nowhere, "DINGGATE_CERT": "/dev/null", "DINGGATE_KEY": "/dev/null"},
+        {**nowhere, "DINGGATE_CA": "/dev/null", "DINGGATE_CERT": "/dev/null"},
+    ]:
+        run = program.run("probe", **given)
+        expect(run.code == 2 and run.errors.strip() and not run.output, f"with {given}: {run.told()}")
+
+
+def example(binary, program):
+    with Sandbox(binary) as sandbox:
+        succeeded(program.run("example", **environment(sandbox)))
+
+
+def vectors(binary, program):
+    with Sandbox(binary) as sandbox:
+        run = program.run("vectors", VECTORS, **environment(sandbox))
+        expected = [f"ok {vector['name']}" for vector in json.loads(VECTORS.read_text())["vectors"]]
+        wrong = [line for line in run.lines() if line not in expected]
+        expect(run.code == 0 and run.lines() == expected, "\n".join([*wrong, run.told()]))
+
+
+def check(name, **settings):
+    """One of the checks that need nothing but a sandbox."""
+
+    def passes(binary, program):
+        with Sandbox(binary, **settings) as sandbox:
+            run = program.run("check", name, **environment(sandbox))
+            succeeded(run)
+            expect(f"ok {name}" in run.lines(), run.told())
+
+    passes.__name__ = name
+    return passes
+
+
+def late(binary, program):
+    addr = free_address()
+    with program.start("check", "late", DINGGATE_ADDR=addr) as run:
+        run.wait_for_line("calling")
+        with Sandbox(binary, grpc_addr=addr):
+            run.finish()
+            succeeded(run)
+
+
+def restart(binary, program):
+    with Sandbox(binary) as first:
+        run = program.start("check", "restart", DINGGATE_ADDR=first.addr)
+        with run:
+            run.wait_for_line("called")
+            first.stop()
+            with Sandbox(binary, grpc_addr=first.addr):
+                run.say("again")
+                run.finish()
+                succeeded(run)
+
+
+def probe(binary, program):
+    with Sandbox(binary) as sandbox:
+        run = program.run("probe", DINGGATE_ADDR=sandbox.addr)
+        expect(run.code == 0 and run.lines() == ["OK"], run.told())
+    run = program.run("probe", DINGGATE_ADDR=free_address())
+    expect(run.code == 0 and run.lines() == ["UNAVAILABLE"], f"without a gateway: {run.told()}")
+
+
+def trace(binary, program):
+    """DingTalk revokes the gateway's first token, and one call in two seconds is all that the gateway may make."""
+    limits = {"DINGGATE__LIMITS__EGRESS_CALLS": "1", "DINGGATE__LIMITS__EGRESS_WINDOW": "2s"}
+    with Receiver() as receiver:
+        telemetry = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint}
+        with Sandbox(binary, OTEL_TRACES_SAMPLER="always_on", **telemetry, **limits) as sandbox:
+            revoked = {"operation": "group.create", "times": 1, "fault": {"kind": "revoke_tokens"}}
+            sandbox.control("/_sim/faults", revoked)
+            run = program.run("trace", **environment(sandbox), **telemetry)
+            succeeded(run)
+        ids = [line.removeprefix("trace ") for line in run.lines() if line.startswith("trace ")]
+        expect(len(ids) == 1, run.told())
+        spans = sorted(receiver.spans(), key=lambda span: span.start)
+        wrong = list(traces.faults(spans, ids[0], f"dinggate-client-{program.language}"))
+        expect(not wrong, "\n".join([*wrong, "--- all spans", *map(str, spans)]))
+
+
+CHECKS = [
+    usage,
+    probe,
+    example,
+    vectors,
+    check("health"),
+    check("stream"),
+    check("deadline"),
+    check("cancel"),
+    # The gateway's own repeats would hide those of the client.
+    check("retry", DINGGATE__RETRY__MAX_ATTEMPTS="1"),
+    late,
+    restart,
+    trace,
+]
+
+
+def run_checks(binary, program):
+    """What came out of each check, and how long it took."""
+    cells = {}
+    for passes in CHECKS:
+        started = time.monotonic()
+        try:
+            passes(binary, program)
+            cell = "ok"
+        except Exception as error:  # a red cell, and the next check
+            cell = "RED"
+            notes = "\n".join(getattr(error, "__notes__", []))
+            print(f"\n=== {program.language} {passes.__name__}: {type(error).__name__}: {error}\n{notes}", flush=True)
+        cells[passes.__name__] = f"{cell} {time.monotonic() - started:.1f} s"
+    return cells
+
+
+def table(columns):
+    rows = [["", *columns]]
+    rows += [[passes.__name__, *(column[passes.__name__] for column in columns.values())] for passes in CHECKS]
+    return "\n".join("".join(f"{cell:14}" for cell in row).rstrip() for row in rows)
+
+
+def build(programs):
+    missing = [f"{program.language}: {tool}" for program in programs for tool in program.missing_tools()]
+    if missing:
+        sys.exit("\n".join(["the client programs cannot be built without", *missing]))
+    for program in programs:
+        started = time.monotonic()
+        program.make()
+        print(f"built {program.language} in {time.monotonic() - started:.1f} s", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("binary", type=lambda path: Path(path).resolve(strict=True))
+    parser.add_argument("--only", type=lambda text: text.split(","), help="some languages, while you work on them")
+    arguments = parser.parse_args()
+    programs = [program for program in PROGRAMS if not arguments.only or program.language in arguments.only]
+    build(programs)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        cells = pool.map(lambda program: run_checks(arguments.binary, program), programs)
+        columns = {program.language: column for program, column in zip(programs, cells)}
+    print(f"\n{table(columns)}\n", flush=True)
+    return int(any("RED" in cell for column in columns.values() for cell in column.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
