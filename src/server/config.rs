@@ -1,0 +1,99 @@
+//! `[server]` and `[auth]` of the configuration.
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+
+/// `[server]` of the configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Where gRPC listens.
+    pub grpc_addr: SocketAddr,
+    /// Where `/livez` and `/readyz` listen.
+    pub http_addr: SocketAddr,
+    /// For RPCs whose caller states no deadline.
+    #[serde(with = "humantime_serde")]
+    pub default_deadline: Duration,
+    /// The same for RPCs that may take many upstream calls.
+    #[serde(with = "humantime_serde")]
+    pub bulk_deadline: Duration,
+    /// No RPC gets more.
+    #[serde(with = "humantime_serde")]
+    pub max_deadline: Duration,
+    /// RPCs at work at the same time.
+    pub max_concurrent_requests: usize,
+    /// Largest request.
+    pub max_message_size: ByteSize,
+    /// Connections are closed politely after this long.
+    #[serde(with = "humantime_serde")]
+    pub max_connection_age: Duration,
+    /// And without ceremony after this long again.
+    #[serde(with = "humantime_serde")]
+    pub max_connection_age_grace: Duration,
+    /// How long health says NOT_SERVING before the gateway stops accepting.
+    #[serde(with = "humantime_serde")]
+    pub drain_delay: Duration,
+    /// How long RPCs in flight may take after that.
+    #[serde(with = "humantime_serde")]
+    pub drain_timeout: Duration,
+    /// gRPC server reflection.
+    pub reflection: bool,
+}
+
+/// `[auth]` of the configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    /// How callers are known.
+    pub mode: AuthMode,
+    /// Accept calls from other hosts although nobody is authenticated.
+    pub insecure_allow_remote: bool,
+}
+
+/// How callers are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthMode {
+    /// Not at all.
+    None,
+}
+
+impl ServerConfig {
+    /// What keeps this from being used, as (path, fault).
+    pub fn faults(&self, auth: &AuthConfig) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        let mut fault = |path, text: &str| faults.push((path, text.to_owned()));
+        let AuthMode::None = auth.mode;
+        if !self.grpc_addr.ip().is_loopback() && !auth.insecure_allow_remote {
+            fault(
+                "server.grpc_addr",
+                "is not loopback, and auth.mode = \"none\" lets everybody in: listen on 127.0.0.1, or set \
+                 auth.insecure_allow_remote = true where the network is trusted",
+            );
+        }
+        let deadlines = [
+            ("server.default_deadline", self.default_deadline),
+            ("server.bulk_deadline", self.bulk_deadline),
+        ];
+        for (path, deadline) in deadlines {
+            if deadline > self.max_deadline {
+                fault(path, "is longer than server.max_deadline");
+            }
+            if deadline.is_zero() {
+                fault(path, "must be longer than zero");
+            }
+        }
+        if self.max_concurrent_requests == 0 {
+            fault("server.max_concurrent_requests", "must be at least 1");
+        }
+        if self.max_message_size.as_u64() == 0 {
+            fault("server.max_message_size", "must be at least 1 byte");
+        }
+        if self.max_connection_age.is_zero() {
+            fault("server.max_connection_age", "must be longer than zero");
+        }
+        faults
+    }
+}
