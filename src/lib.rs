@@ -7,6 +7,7 @@
 
 pub mod config;
 pub mod dingtalk;
+pub mod event;
 pub mod group;
 pub mod operation;
 pub mod pb;

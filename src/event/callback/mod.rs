@@ -1,0 +1,3 @@
+//! Events that DingTalk posts to us over HTTP.
+
+pub mod crypto;

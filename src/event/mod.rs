@@ -1,0 +1,3 @@
+//! What DingTalk tells by itself: group events, as they come in and as they are kept.
+
+pub mod callback;
