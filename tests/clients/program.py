@@ -103,6 +103,12 @@ class Run:
 
 PROGRAMS = [
     Program(
+        "go",
+        {"go": "Go 1.26 or newer, go.dev/dl"},
+        [["go", "generate", "./..."], ["go", "build", "-o", "build/dinggate-example", "."]],
+        ["build/dinggate-example"],
+    ),
+    Program(
         "python",
         {"python3": "Python 3.11 or newer, on Debian: apt-get install python3 python3-venv"},
         [

@@ -1,6 +1,6 @@
 """Builds the client programs in clients/ and runs each against the sandbox: clients/CONTRACT.md says what has to come out.
 
-    python run.py target/debug/dinggate [--only go,python]
+    python run.py target/debug/dinggate [--only go python]
 
 Ends with a table of programs and checks. Nothing is skipped: a missing toolchain is an error.
 """
@@ -172,9 +172,10 @@ def build(programs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binary", type=lambda path: Path(path).resolve(strict=True))
-    parser.add_argument("--only", type=lambda text: text.split(","), help="some languages, while you work on them")
+    known = {program.language: program for program in PROGRAMS}
+    parser.add_argument("--only", nargs="+", choices=known, default=known, help="some languages, while you work on them")
     arguments = parser.parse_args()
-    programs = [program for program in PROGRAMS if not arguments.only or program.language in arguments.only]
+    programs = [known[language] for language in arguments.only]
     build(programs)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         cells = pool.map(lambda program: run_checks(arguments.binary, program), programs)
