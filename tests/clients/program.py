@@ -118,4 +118,13 @@ PROGRAMS = [
         ],
         [".venv/bin/dinggate-example"],
     ),
+    Program(
+        "typescript",
+        {"node": "Node 20 or newer, on Debian: apt-get install nodejs npm", "npm": "comes with Node"},
+        [
+            [ROOT / "scripts/install_node_packages.sh", "."],
+            ["npm", "run", "--silent", "build"],
+        ],
+        ["node", "--import", "./build/src/instrumentation.js", "build/src/main.js"],
+    ),
 ]

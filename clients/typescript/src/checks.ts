@@ -5,8 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
 import type { GroupRef } from "../gen/dinggate/group/v1/group_pb.js";
 import { GroupService } from "../gen/dinggate/group/v1/group_service_pb.js";
+import { ErrorInfoSchema } from "../gen/google/rpc/error_details_pb.js";
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from "../gen/health/v1/health_pb.js";
-import { errorInfo, isServiceError, statusOf } from "./errors.js";
+import { findDetail, isServiceError, statusOf } from "./errors.js";
 import { createClient, type CallOptions } from "./grpc.js";
 import * as simulator from "./simulator.js";
 
@@ -82,7 +83,7 @@ export async function probe(channel: grpc.Client): Promise<string> {
     return "OK";
   } catch (error) {
     if (!isServiceError(error)) throw error;
-    const reason = errorInfo(statusOf(error))?.reason;
+    const reason = findDetail(statusOf(error), ErrorInfoSchema)?.reason;
     return [grpc.status[error.code], reason].filter(Boolean).join(" ");
   }
 }

@@ -1,9 +1,9 @@
 // What a status says besides its code and message.
 
-import { create, fromBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { create, fromBinary, type DescMessage } from "@bufbuild/protobuf";
+import { anyUnpack, durationMs } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
-import { ErrorInfoSchema, type ErrorInfo } from "../gen/google/rpc/error_details_pb.js";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.js";
 import { StatusSchema, type Status } from "../gen/google/rpc/status_pb.js";
 
 export function isServiceError(error: unknown): error is grpc.ServiceError {
@@ -18,13 +18,21 @@ export function statusOf(error: grpc.ServiceError): Status {
   return create(StatusSchema, { code: error.code, message: error.details });
 }
 
-/** The detail of a type, such as ErrorInfo or BadRequest. Works on the status of a member result too. */
-export function findDetail<Type extends DescMessage>(status: Status, type: Type): MessageShape<Type> | undefined {
-  return status.details.map((detail) => anyUnpack(detail, type)).find((detail) => detail !== undefined);
+/** The detail of a type, such as ErrorInfo. Works on the status of a member result too. */
+export function findDetail<Type extends DescMessage>(status: Status | undefined, type: Type) {
+  return status?.details.map((detail) => anyUnpack(detail, type)).find((detail) => detail !== undefined);
 }
 
-/** Why dinggate refused: `reason` is a value of ErrorReason, `metadata` has the facts. */
-export function errorInfo(status: Status | undefined): ErrorInfo | undefined {
-  return status && findDetail(status, ErrorInfoSchema);
+/** What went wrong: the code says what to do, the reason why, BadRequest where, and RetryInfo when to try again. */
+export function explain(error: grpc.ServiceError): string {
+  const status = statusOf(error);
+  const reason = findDetail(status, ErrorInfoSchema)?.reason ?? "";
+  const lines = [`${grpc.status[error.code]} ${reason}: ${status.message}`];
+  for (const { field, description } of findDetail(status, BadRequestSchema)?.fieldViolations ?? []) {
+    lines.push(`  ${field}: ${description}`);
+  }
+  const retry = findDetail(status, RetryInfoSchema);
+  if (retry?.retryDelay) lines.push(`  worth another try in ${durationMs(retry.retryDelay)} ms`);
+  return lines.join("\n");
 }
 // [/docs:errors]

@@ -1,14 +1,17 @@
 // The application once through, against a gateway with the sandbox's people.
 
-import type * as grpc from "@grpc/grpc-js";
+import { randomInt } from "node:crypto";
+import * as grpc from "@grpc/grpc-js";
+import { explain, isServiceError } from "./errors.js";
 import { Incidents } from "./incident.js";
 
 export async function example(channel: grpc.Client): Promise<void> {
   const incidents = new Incidents(channel);
   const owner = "manager4220";
 
-  console.log("open incident 4711");
-  const group = await incidents.open(4711, owner, ["user001", "user002"]);
+  const title = `Incident ${randomInt(10_000)}`;
+  console.log(`open ${title}`);
+  const group = await incidents.open(title, owner, ["user001", "user002"]);
   console.log(`  ${group.openConversationId}, ${group.chatId}`);
 
   console.log("add two people, one of whom does not exist");
@@ -28,9 +31,13 @@ export async function example(channel: grpc.Client): Promise<void> {
   expect(members.sort(), onCall);
 
   console.log("try a title of 28 characters");
-  const faults = await incidents.faultsOfTitle("A title that is far too long", owner);
-  for (const [field, description] of faults) console.log(`  ${field}: ${description}`);
-  expect([...faults.keys()], ["title"]);
+  const failure = await incidents.open("A title that is far too long", owner, []).then(
+    () => new Error("it was taken"),
+    (error: unknown) => error,
+  );
+  if (!isServiceError(failure)) throw failure;
+  console.log(explain(failure));
+  expect(failure.code, grpc.status.INVALID_ARGUMENT);
 }
 
 function expect(actual: unknown, expected: unknown) {

@@ -6,8 +6,8 @@ import * as grpc from "@grpc/grpc-js";
 import { MemberOutcome, type GroupRef, type MemberRef, type MemberRefSchema } from "../gen/dinggate/group/v1/group_pb.js";
 import { GroupService } from "../gen/dinggate/group/v1/group_service_pb.js";
 import { MemberService, SyncMode } from "../gen/dinggate/group/v1/member_service_pb.js";
-import { BadRequestSchema } from "../gen/google/rpc/error_details_pb.js";
-import { errorInfo, findDetail, isServiceError, statusOf } from "./errors.js";
+import { ErrorInfoSchema } from "../gen/google/rpc/error_details_pb.js";
+import { findDetail, isServiceError, statusOf } from "./errors.js";
 import { createClient, type Client } from "./grpc.js";
 
 /** Milliseconds for a call, repeats and the wait for a place under DingTalk's limits included. */
@@ -24,14 +24,14 @@ export class Incidents {
 
   // [docs:create]
   /** Opens the group of an incident and returns its handle. Keep all of it: some calls need the one id, some the other. */
-  async open(number: number, owner: string, people: string[]): Promise<GroupRef> {
+  async open(title: string, owner: string, people: string[]): Promise<GroupRef> {
     const { group, complete } = await this.groups.createGroup(
       {
-        title: `Incident ${number}`,
+        title,
         owner: user(owner),
         members: people.map(user),
         kind: { case: "internal", value: {} },
-        requestId: randomUUID(), // makes a repeat of this very request safe; store it with the incident
+        requestId: randomUUID(), // one per intention: whoever repeats the call repeats it with this
       },
       { timeout: TIMEOUT, onTrailers: printCost },
     );
@@ -50,7 +50,7 @@ export class Incidents {
     const refused = new Map<string, string>();
     for (const { ref, outcome, status } of memberResults) {
       console.log(`  ${name(ref!)}: ${MemberOutcome[outcome]}`);
-      if (outcome === MemberOutcome.FAILED) refused.set(name(ref!), errorInfo(status)?.reason ?? "");
+      if (outcome === MemberOutcome.FAILED) refused.set(name(ref!), findDetail(status, ErrorInfoSchema)?.reason ?? "");
     }
     return refused;
   }
@@ -68,7 +68,7 @@ export class Incidents {
       return complete;
     } catch (error) {
       if (!isServiceError(error) || error.code !== grpc.status.FAILED_PRECONDITION) throw error;
-      const info = errorInfo(statusOf(error));
+      const info = findDetail(statusOf(error), ErrorInfoSchema);
       if (info?.reason !== "REMOVAL_GUARD") throw error;
       console.log(`  would remove ${info.metadata.to_remove}, at most ${info.metadata.max_removals} allowed: nothing done`);
       return false;
@@ -87,20 +87,6 @@ export class Incidents {
     } while (pageToken !== "");
   }
   // [/docs:page]
-
-  /** What is wrong with a title, field by field. */
-  async faultsOfTitle(title: string, owner: string): Promise<Map<string, string>> {
-    try {
-      const kind = { case: "internal" as const, value: {} };
-      await this.groups.createGroup({ title, owner: user(owner), kind, validateOnly: true }, { timeout: TIMEOUT });
-      return new Map();
-    } catch (error) {
-      if (!isServiceError(error)) throw error;
-      const badRequest = findDetail(statusOf(error), BadRequestSchema);
-      if (!badRequest) throw error;
-      return new Map(badRequest.fieldViolations.map(({ field, description }) => [field, description]));
-    }
-  }
 }
 
 function user(userId: string): MessageInitShape<typeof MemberRefSchema> {

@@ -50,7 +50,7 @@ async function printProbe(channel: grpc.Client): Promise<void> {
 
 async function openTraced(channel: grpc.Client): Promise<void> {
   await trace.getTracer("dinggate-client").startActiveSpan("open incident", async (span) => {
-    await new Incidents(channel).open(4711, "manager4220", ["user001"]).finally(() => span.end());
+    await new Incidents(channel).open("Incident 4711", "manager4220", ["user001"]).finally(() => span.end());
     console.log(`trace ${span.spanContext().traceId}`);
   });
 }
