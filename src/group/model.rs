@@ -45,7 +45,7 @@ pub enum Kind {
 }
 
 /// A person.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Member {
     /// An employee.
     User(UserId),
