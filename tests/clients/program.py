@@ -109,6 +109,15 @@ PROGRAMS = [
         ["build/dinggate-example"],
     ),
     Program(
+        "java",
+        {
+            "java": "JDK 17 or newer, on Debian: apt-get install openjdk-17-jdk-headless",
+            "mvn": "Maven 3.8 or newer, on Debian: apt-get install maven",
+        },
+        [["mvn", "--quiet", "--batch-mode", "package"]],
+        ["java", "-jar", "target/dinggate-example.jar"],
+    ),
+    Program(
         "python",
         {"python3": "Python 3.11 or newer, on Debian: apt-get install python3 python3-venv"},
         [

@@ -1,0 +1,109 @@
+package io.dinggate.example;
+
+import io.grpc.ManagedChannel;
+import io.grpc.ManagedChannelBuilder;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.TreeSet;
+
+/** The command line. */
+public final class Main {
+  private static final String USAGE = "usage: java -jar dinggate-example.jar example | vectors FILE | check "
+      + String.join("|", new TreeSet<>(Checks.BY_NAME.keySet())) + " | probe | trace";
+
+  /** What a command does with a channel. Returns whether all is as it should be. */
+  @FunctionalInterface
+  private interface Command {
+    boolean run(ManagedChannel channel) throws IOException;
+  }
+
+  private Main() {}
+
+  /** Exit code: 0 all is as it should be, 1 something is not, 2 wrong usage. */
+  public static void main(String[] args) {
+    System.exit(exitCode(List.of(args)));
+  }
+
+  private static int exitCode(List<String> args) {
+    try {
+      return run(args) ? 0 : 1;
+    } catch (UsageException e) {
+      System.err.println(e.getMessage());
+      return 2;
+    } catch (IOException | RuntimeException e) {
+      System.err.println(e);
+      return 1;
+    }
+  }
+
+  private static boolean run(List<String> args) throws IOException {
+    String command = args.isEmpty() ? "" : args.get(0);
+    boolean wantsArgument = command.equals("vectors") || command.equals("check");
+    if (args.size() != (wantsArgument ? 2 : 1)) {
+      throw new UsageException(USAGE);
+    }
+    var connection = Environment.connection();
+    return switch (command) {
+      case "example" -> with(connection.repeatingChannel(), Main::example);
+      case "vectors" -> vectors(connection, Path.of(args.get(1)));
+      case "check" -> check(connection, args.get(1));
+      case "probe" -> with(connection.channel(), Main::probe);
+      case "trace" -> trace(connection);
+      default -> throw new UsageException(USAGE);
+    };
+  }
+
+  private static boolean with(ManagedChannelBuilder<?> builder, Command command) throws IOException {
+    ManagedChannel channel = builder.build();
+    try {
+      return command.run(channel);
+    } finally {
+      channel.shutdownNow();
+    }
+  }
+
+  private static boolean example(ManagedChannel channel) {
+    Example.run(channel);
+    return true;
+  }
+
+  private static boolean vectors(Connection connection, Path file) throws IOException {
+    var simulator = Environment.simulator();
+    return with(connection.channel(), channel -> new Vectors(channel, simulator).run(file));
+  }
+
+  private static boolean check(Connection connection, String name) throws IOException {
+    var check = Checks.BY_NAME.get(name);
+    if (check == null) {
+      throw new UsageException(USAGE);
+    }
+    return with(connection.repeatingChannel(), channel -> {
+      try {
+        check.accept(new Checks(channel));
+        System.out.println("ok " + name);
+        return true;
+      } catch (RuntimeException e) {
+        System.out.println("not ok " + name + ": " + e);
+        return false;
+      }
+    });
+  }
+
+  private static boolean probe(ManagedChannel channel) {
+    System.out.println(new Checks(channel).probe());
+    return true;
+  }
+
+  private static boolean trace(Connection connection) throws IOException {
+    try (var telemetry = Tracing.start(Environment.required("OTEL_EXPORTER_OTLP_ENDPOINT"))) {
+      return with(connection.repeatingChannel().intercept(Tracing.interceptor(telemetry)), channel -> {
+        var incidents = new Incidents(channel);
+        String id = Tracing.inSpan(
+            telemetry, () -> incidents.open("Incident 4711", "manager4220", List.of("user001")));
+        System.out.println("trace " + id);
+        return true;
+      });
+    }
+  }
+}
