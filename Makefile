@@ -111,6 +111,8 @@ ci: ## everything that CI runs
 clean: ## remove what was built and the installed tools
 	cargo clean
 	rm -rf .tools
+	cd clients && rm -rf go/build go/gen java/target python/.venv python/gen rust/target \
+		typescript/build typescript/gen typescript/node_modules
 
 .PHONY: python-tools
 python-tools:

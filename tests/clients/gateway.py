@@ -29,9 +29,14 @@ def free_address():
 class Sandbox:
     """A gateway and a simulator. As a context manager it stops them with Ctrl-C's signal, and minds the exit code."""
 
-    def __init__(self, binary, grpc_addr=ANY_PORT, **settings):
-        """`settings` are environment variables of the gateway."""
+    def __init__(self, binary, grpc_addr=ANY_PORT, config=None, **settings):
+        """`config` is the text of a configuration file, `settings` are environment variables of the gateway."""
         command = [binary, "sandbox", "--grpc-addr", grpc_addr, "--http-addr", ANY_PORT, "--dingtalk-addr", ANY_PORT]
+        self._config = tempfile.NamedTemporaryFile("w", suffix=".toml")
+        if config:
+            self._config.write(config)
+            self._config.flush()
+            command += ["--config", self._config.name]
         self._log = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             command,

@@ -21,6 +21,8 @@ class Program:
     tools: dict  # what has to be on the PATH, and where to get it
     build: list  # commands, in the project's directory
     command: list
+    # The checks of a program that does not do all that CONTRACT.md asks for.
+    checks: tuple = ()
 
     @property
     def directory(self):
@@ -101,6 +103,15 @@ class Run:
             self._process.communicate()
 
 
+def expect(condition, sentence):
+    if not condition:
+        raise AssertionError(sentence)
+
+
+def succeeded(run):
+    expect(run.code == 0, run.told())
+
+
 PROGRAMS = [
     Program(
         "go",
@@ -135,5 +146,13 @@ PROGRAMS = [
             ["npm", "run", "--silent", "build"],
         ],
         ["node", "--import", "./build/src/instrumentation.js", "build/src/main.js"],
+    ),
+    # Not one of the four that the contract is for: JSON and a service config are not tonic's business.
+    Program(
+        "rust",
+        {"cargo": "Rust 1.89 or newer, rustup.rs"},
+        [["cargo", "build", "--quiet", "--locked", "--target-dir", "target"]],
+        ["target/debug/dinggate-example"],
+        checks=("usage", "probe", "example"),
     ),
 ]

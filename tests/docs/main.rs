@@ -1,24 +1,31 @@
-//! The pages in `docs/` say what the protos and the table of operations say. `make docs` writes them again.
+//! The pages in `docs/` say what the protos, the table of operations and the client programs say. `make docs` writes them
+//! again.
 
 #![allow(unreachable_pub, missing_docs, reason = "nobody imports a test")]
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
 mod calls;
+mod clients;
 mod comments;
 mod operations;
 mod reference;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use dinggate::pb;
 use prost_reflect::DescriptorPool;
 
-fn pages() -> [(PathBuf, String); 2] {
+fn pages() -> [(PathBuf, String); 3] {
     let pool = DescriptorPool::decode(pb::DESCRIPTORS).expect("the descriptors of the contract");
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = root.join("docs");
     [
         (folder.join("reference.md"), reference::page(&pool)),
         (folder.join("operations.md"), operations::page(&pool)),
+        (folder.join("clients.md"), clients::page(root)),
     ]
 }
 
