@@ -151,7 +151,7 @@ enum End {
 pub(crate) struct Dropped;
 
 impl AnswerBody {
-    fn whole(content: Bytes) -> AnswerBody {
+    pub(crate) fn whole(content: Bytes) -> AnswerBody {
         AnswerBody { content, spaces: 0, end: End::Clean }
     }
 }

@@ -23,15 +23,38 @@
 //! | `POST /_sim/tokens/lifetime` | `{"seconds": 60}`, for tokens issued from now on |
 //! | `POST /_sim/apps/{app_key}/permissions` | `{"grant": ["…"], "revoke": ["…"]}` |
 //! | `POST /_sim/groups/{chatid}/disband` | disbands a group |
+//! | `POST /_sim/groups/{chatid}/change` | as a person does in DingTalk's client: `{"operator": "user001", "title": "…", "owner": "…", "add": ["…"], "remove": ["…"]}` |
+//! | `POST /_sim/groups/{chatid}/quit` | `{"user": "user001"}`: a member leaves |
+//! | `POST /_sim/groups/{chatid}/burst` | `{"count": 1000, "per_second": 500}`: so many changes of the title |
 //! | `POST /_sim/lag` | `{"ms": 500}`: so long refuse new scenario groups every call |
 //! | `POST /_sim/messages/read` | `{"message": "msg…", "users": ["user001"]}`: the users read an assistant message |
 //! | `POST /_sim/organizations/{corp_id}/users/{user_id}/leave` | the user leaves the organization |
+//! | `GET /_sim/pushes` | what became of events, by app (see [`PushCounters`]) |
+//! | `GET /_sim/pushes/rules` | how events are pushed |
+//! | `POST /_sim/pushes/rules` | other rules (see [`PushRules`]), such as `{"redelivery_ms": [200], "duplicates": 0.1}`; what is left out is as at the start |
+//! | `POST /_sim/pushes/hold` | holds all pushes back |
+//! | `POST /_sim/pushes/release` | `{"reversed": true}`: pushes what was held back, the last first |
+//! | `GET /_sim/apps/{app_key}/events` | the latest events, oldest first, each with how far it has come |
+//! | `POST /_sim/apps/{app_key}/events` | `{"type": "any", "data": {}}`: pushes any event |
+//! | `POST /_sim/events/{id}/again` | pushes an event once more |
+//! | `POST /_sim/apps/{app_key}/subscriptions` | `{"types": ["chat_quit"]}`: the types of events that are made for an app |
+//! | `GET /_sim/apps/{app_key}/connections` | the open Stream connections |
+//! | `POST /_sim/apps/{app_key}/connections/disconnect` | `{"reason": "…"}`: announces that they are closed soon |
+//! | `POST /_sim/apps/{app_key}/connections/cut` | cuts them |
+//! | `POST /_sim/apps/{app_key}/connections/silence` | `{"silence": "dead"}` or `"only_pongs"`: leaves them half-open |
+//! | `POST /_sim/apps/{app_key}/connections/send` | `{"text": "…"}`: sends any text over them |
+//! | `POST /_sim/tickets/expire` | no ticket handed out so far is good any more |
 //!
 //! A success is 200; what cannot be done is 400 or 404 with `{"error": "…"}`.
 //!
 //! [`Fault`]: crate::Fault
+//! [`PushCounters`]: crate::PushCounters
+//! [`PushRules`]: crate::PushRules
 //! [`Quotas`]: crate::Quotas
 
+mod pushes;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -52,15 +75,18 @@ pub(crate) const PREFIX: &str = "/_sim/";
 /// A refusal: the status and the reason.
 type Refused = (StatusCode, String);
 
-pub(crate) fn answer(shared: &Shared, call: &Call) -> Answer {
+pub(crate) fn answer(shared: &Arc<Shared>, call: &Call) -> Answer {
     match serve(shared, call) {
         Ok(body) => Answer::json(StatusCode::OK, &body),
         Err((status, error)) => Answer::json(status, &json!({"error": error})),
     }
 }
 
-fn serve(shared: &Shared, call: &Call) -> Result<Value, Refused> {
+fn serve(shared: &Arc<Shared>, call: &Call) -> Result<Value, Refused> {
     let path: Vec<&str> = call.path[PREFIX.len()..].split('/').collect();
+    if let Some(answer) = pushes::serve(shared, call, &path)? {
+        return Ok(answer);
+    }
     let mut state = shared.lock();
     match (call.method.as_str(), path.as_slice()) {
         ("POST", ["reset"]) => state.reset(None),
@@ -85,6 +111,7 @@ fn serve(shared: &Shared, call: &Call) -> Result<Value, Refused> {
                 "faults": state.log.faults(),
                 "throttled": state.log.limits(),
                 "metered": state.metered(),
+                "pushes_metered": state.pushes_metered(),
                 "token_requests": state.log.token_requests(),
                 "connections": shared.connections(),
             }));
@@ -124,7 +151,7 @@ fn serve(shared: &Shared, call: &Call) -> Result<Value, Refused> {
             }
         }
         ("POST", ["groups", chatid, "disband"]) => {
-            if !state.world.disband(chatid) {
+            if !state.change(|world| world.disband(chatid)) {
                 return Err((StatusCode::NOT_FOUND, format!("no group \"{chatid}\"")));
             }
         }
@@ -139,7 +166,7 @@ fn serve(shared: &Shared, call: &Call) -> Result<Value, Refused> {
             }
         }
         ("POST", ["organizations", corp_id, "users", user_id, "leave"]) => {
-            if !state.world.leave(corp_id, user_id) {
+            if !state.change(|world| world.leave(corp_id, user_id)) {
                 return Err((StatusCode::NOT_FOUND, format!("no user \"{user_id}\" in \"{corp_id}\"")));
             }
         }

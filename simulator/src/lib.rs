@@ -3,7 +3,8 @@
 //!
 //! `world` holds the state and its rules; `new` and `legacy` are the two HTTP faces of it, on one port; `reference`
 //! is DingTalk's operation list as data, against which each request is checked; `quotas` has the limits and refuses
-//! what exceeds them; `faults` spoils answers on demand; `log` remembers what came; `control` is all of this over HTTP under `/_sim/`. [`Simulator`] starts and steers it.
+//! what exceeds them; `faults` spoils answers on demand; `push` tells apps what has changed; `log` remembers what came;
+//! `control` is all of this over HTTP under `/_sim/`. [`Simulator`] starts and steers it.
 //!
 //! ```
 //! # async fn example() -> std::io::Result<()> {
@@ -22,6 +23,7 @@ mod faults;
 mod legacy;
 mod log;
 mod new;
+mod push;
 mod quotas;
 pub mod reference;
 pub mod seed;
@@ -33,8 +35,9 @@ mod world;
 
 pub use faults::{ANY, Chance, Fault, Planned};
 pub use log::{CallRecord, Counter, Tally};
+pub use push::{Offline, PushCounters, PushRules, PushedEvent, Sharing, Silence, State as PushState};
 pub use quotas::{BanPage, Limit, Quotas};
 pub use reference::API_JSON;
 pub use seed::{Seed, SeedError};
 pub use simulator::{Options, Simulator};
-pub use world::{Group as GroupSnapshot, Message, Mute, OwnerKind, PinnedCard, Settings};
+pub use world::{Group as GroupSnapshot, GroupChange, Message, Mute, OwnerKind, PinnedCard, Settings};

@@ -173,7 +173,7 @@ impl Log {
 
     /// Requests at the token endpoints.
     pub(crate) fn token_requests(&self) -> u64 {
-        let tokens = reference::operations().iter().filter(|operation| operation.token == TokenPlace::None);
+        let tokens = reference::operations().iter().filter(|operation| operation.id.starts_with("auth."));
         tokens.map(|operation| self.counter(&operation.id).received).sum()
     }
 
@@ -194,7 +194,7 @@ fn app_in(call: &Call) -> Option<String> {
         return None;
     }
     let body = call.json().unwrap_or_default();
-    let key = ["appKey", "client_id"].iter().find_map(|name| body.get(*name));
+    let key = ["appKey", "client_id", "clientId"].iter().find_map(|name| body.get(*name));
     key.or_else(|| call.query.get("appkey"))?.as_str().map(str::to_owned)
 }
 

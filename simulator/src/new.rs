@@ -5,6 +5,7 @@ mod codes;
 mod messages;
 pub(crate) mod roles;
 pub(crate) mod scenes;
+mod stream;
 mod templates;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 
 use crate::call::{Answer, Call};
 use crate::reference::{self, Complaint, Operation, Route, Types};
+use crate::state::State;
 use crate::world::{
     Caller, CreateGroup, MemberChange, OwnerKind, Refusal, SettingsPatch, UpdateGroup, World,
 };
@@ -24,9 +26,12 @@ use crate::world::{
 const TOKEN_HEADER: &str = "x-acs-dingtalk-access-token";
 
 /// The answer to a request of this face.
-pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
+pub(crate) fn answer(state: &mut State, call: &Call) -> Answer {
     let outcome = match &call.route {
-        Route::Operation(operation, params) => serve(world, call, operation, params),
+        Route::Operation(operation, _) if operation.id == stream::OPEN => {
+            stream::open(state, call, operation)
+        }
+        Route::Operation(operation, params) => state.change(|world| serve(world, call, operation, params)),
         Route::WrongMethod(_) => Err(Failure::new(405, "", "Method Not Allowed")),
         Route::Unknown => return unknown_path(),
     };

@@ -1,6 +1,7 @@
 //! How much DingTalk takes from whom: calls per second, minute and month, and the ban of an address that sends too much.
 
 mod gate;
+mod months;
 mod refusal;
 mod window;
 
@@ -27,6 +28,8 @@ pub struct Quotas {
     /// Calls of all apps of an organization in a calendar month of Asia/Shanghai. Calls that were refused by a limit
     /// or did not get through are not counted.
     pub organization_per_month: Option<u64>,
+    /// Events pushed to all apps of an organization in such a month; repeats of a push are not counted.
+    pub pushes_per_month: Option<u64>,
     /// Calls from one address within any 20 seconds; with one more it is banned.
     pub address_per_20_seconds: Option<u32>,
     /// How long a ban lasts.
@@ -71,6 +74,7 @@ impl Default for Quotas {
             app_per_minute: None,
             platform_per_second: None,
             organization_per_month: None,
+            pushes_per_month: None,
             address_per_20_seconds: None,
             ban_seconds: 300,
             ban_page: BanPage::Json,
@@ -84,6 +88,7 @@ impl Quotas {
         Quotas {
             app_per_second: Some(20),
             organization_per_month: Some(5000),
+            pushes_per_month: Some(3000),
             address_per_20_seconds: Some(10_000),
             ..Quotas::default()
         }

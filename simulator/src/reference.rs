@@ -81,7 +81,7 @@ pub enum TokenPlace {
 pub struct Field {
     /// The exact wire name.
     pub name: String,
-    /// `string`, `int32`, `int64`, `bool`, `string[]`, `object`, `map<string,string>` or `map<string,object>`.
+    /// `string`, `int32`, `int64`, `bool`, `string[]`, `object`, `object[]`, `map<string,string>` or `map<string,object>`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Whether a request without it is refused.

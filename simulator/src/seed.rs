@@ -2,7 +2,7 @@
 
 mod rules;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,9 @@ pub struct App {
     /// Whether DingTalk allow-listed the app for standard groups (`conversationTag` 0).
     #[serde(default)]
     pub standard_groups: bool,
+    /// The types of events that are pushed to it, as ticked in the developer console; all of them if left out.
+    #[serde(default)]
+    pub events: Option<BTreeSet<String>>,
 }
 
 // By hand, so that the secret stays out of logs and panics even here.
@@ -73,6 +76,7 @@ impl std::fmt::Debug for App {
             .field("app_key", &self.app_key)
             .field("permissions", &self.permissions)
             .field("standard_groups", &self.standard_groups)
+            .field("events", &self.events)
             .finish_non_exhaustive()
     }
 }

@@ -13,11 +13,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::call::{Answer, AnswerBody, Call, Dropped};
 use crate::faults::Fault;
+use crate::push::socket;
 use crate::quotas::{BanPage, banned};
 use crate::reference::Generation;
 use crate::state::{Received, Shared};
@@ -34,22 +33,17 @@ pub(crate) fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves until `stop` is cancelled; every connection is a task of `tasks`.
-pub(crate) async fn run(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-) {
+/// Serves until it is stopped; every connection is a task.
+pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         let accepted = tokio::select! {
-            () = stop.cancelled() => return,
+            () = shared.stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
                 shared.connected();
-                tasks.spawn(serve(stream, peer.ip(), shared.clone(), stop.clone()));
+                shared.tasks.spawn(serve(stream, peer.ip(), shared.clone()));
             }
             // Out of file descriptors, most likely: some connection has to end first.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -57,12 +51,13 @@ pub(crate) async fn run(
     }
 }
 
-async fn serve(stream: TcpStream, peer: IpAddr, shared: Arc<Shared>, stop: CancellationToken) {
+async fn serve(stream: TcpStream, peer: IpAddr, shared: Arc<Shared>) {
     // Without it, an answer in two segments waits 40 ms for a delayed acknowledgement.
     let _ = stream.set_nodelay(true);
+    let stop = shared.stop.clone();
     let service = service_fn(move |request| handle(shared.clone(), peer, request));
     let builder = Builder::new(TokioExecutor::new());
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::select! {
         () = stop.cancelled() => {}
         // An error is a client that went away, or a fault that was asked for.
@@ -75,6 +70,9 @@ async fn handle(
     peer: IpAddr,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Dropped> {
+    if request.uri().path() == socket::PATH {
+        return Ok(socket::accept(&shared, request));
+    }
     let call = Call::read(request, peer).await.ok_or(Dropped)?;
     if call.path.starts_with(control::PREFIX) {
         return Ok(control::answer(&shared, &call).into_response());

@@ -1,16 +1,18 @@
 //! The handle of a running simulator.
 
+mod pushes;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::TaskTracker;
+use tokio_util::sync::DropGuard;
 
 use crate::faults::{self, ANY, Chance, Fault, Planned};
 use crate::log::{CallRecord, Counter};
+use crate::push;
 use crate::quotas::{Limit, Quotas};
 use crate::reference;
 use crate::seed::Seed;
@@ -40,10 +42,10 @@ impl Default for Options {
 /// A running simulator. Clones steer the same one; it stops when the last of them is dropped.
 #[derive(Debug, Clone)]
 pub struct Simulator {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     addr: SocketAddr,
-    tasks: TaskTracker,
-    stop: Arc<DropGuard>,
+    /// Stops everything when the last handle is dropped.
+    _stop: Arc<DropGuard>,
 }
 
 impl Simulator {
@@ -52,16 +54,17 @@ impl Simulator {
         let listener = server::bind(options.addr)?;
         let addr = listener.local_addr()?;
         let shared = Arc::new(Shared::new(options.seed, options.quotas));
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(server::run(listener, shared.clone(), stop.clone(), tasks.clone()));
-        tasks.close();
-        Ok(Simulator { shared, addr, tasks, stop: Arc::new(stop.drop_guard()) })
+        shared.tasks.spawn(server::run(listener, shared.clone()));
+        shared.tasks.spawn(push::clock::run(shared.clone()));
+        shared.tasks.close();
+        let stop = Arc::new(shared.stop.clone().drop_guard());
+        Ok(Simulator { shared, addr, _stop: stop })
     }
 
     /// Closes the listener and all connections, and waits until they are closed.
     pub async fn stop(&self) {
-        self.stop.token().cancel();
-        self.tasks.wait().await;
+        self.shared.stop.cancel();
+        self.shared.tasks.wait().await;
     }
 
     /// The address it listens on.
@@ -279,7 +282,8 @@ impl Simulator {
     /// # Panics
     /// When there is no such group.
     pub fn disband(&self, chatid: &str) {
-        assert!(self.shared.lock().world.disband(chatid), "no group {chatid:?}");
+        let known = self.shared.lock().change(|world| world.disband(chatid));
+        assert!(known, "no group {chatid:?}");
     }
 
     /// Takes an employee out of the organization. The groups the user owns keep their owner until another is named.
@@ -287,7 +291,8 @@ impl Simulator {
     /// # Panics
     /// When there is nobody of that id.
     pub fn leave_organization(&self, corp_id: &str, user_id: &str) {
-        assert!(self.shared.lock().world.leave(corp_id, user_id), "no user {user_id:?} in {corp_id:?}");
+        let known = self.shared.lock().change(|world| world.leave(corp_id, user_id));
+        assert!(known, "no user {user_id:?} in {corp_id:?}");
     }
 
     /// How long scenario groups created from now on refuse every call, as DingTalk's do for some seconds.

@@ -5,11 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::call::{Answer, Call};
 use crate::faults::{Fault, Faults};
 use crate::log::Log;
+use crate::push::{Event, Order, Pushes};
 use crate::quotas::{BanPage, Gate, Limit, Moment, Quotas, Refusal};
 use crate::reference::{Generation, Route, TokenPlace};
 use crate::seed::Seed;
@@ -21,6 +25,10 @@ use crate::{legacy, new};
 pub(crate) struct Shared {
     state: Mutex<State>,
     connections: AtomicU64,
+    /// The tasks that [`Simulator::stop`](crate::Simulator::stop) waits for.
+    pub(crate) tasks: TaskTracker,
+    /// Ends them.
+    pub(crate) stop: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -32,6 +40,7 @@ pub(crate) struct State {
     pub(crate) gate: Gate,
     pub(crate) faults: Faults,
     pub(crate) log: Log,
+    pub(crate) pushes: Pushes,
     /// How long every answer takes.
     pub(crate) latency: Duration,
 }
@@ -54,9 +63,15 @@ impl Shared {
             quotas,
             faults: Faults::default(),
             log: Log::default(),
+            pushes: Pushes::new(),
             latency: Duration::ZERO,
         };
-        Shared { state: Mutex::new(state), connections: AtomicU64::new(0) }
+        Shared {
+            state: Mutex::new(state),
+            connections: AtomicU64::new(0),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -110,9 +125,64 @@ impl State {
     /// Carries a request out.
     pub(crate) fn apply(&mut self, call: &Call) -> Answer {
         match call.generation() {
-            Generation::New => new::answer(&mut self.world, call),
-            Generation::Legacy => legacy::answer(&mut self.world, call),
+            Generation::New => new::answer(self, call),
+            Generation::Legacy => self.change(|world| legacy::answer(world, call)),
         }
+    }
+
+    /// Does something to the world, and pushes what apps are told of it.
+    pub(crate) fn change<T>(&mut self, change: impl FnOnce(&mut World) -> T) -> T {
+        let outcome = change(&mut self.world);
+        for change in self.world.take_changes() {
+            let born_ms = self.now_ms();
+            let data = change.data(born_ms);
+            for app_key in self.world.subscribers(&change.corp_id, change.kind()) {
+                self.push(&app_key, change.kind(), data.clone());
+            }
+        }
+        outcome
+    }
+
+    /// Pushes an event to an app, whatever it wants; the id, or `None` if there is no such app.
+    pub(crate) fn push(&mut self, app_key: &str, kind: &str, data: String) -> Option<String> {
+        let (now, born_ms) = (self.moment(), self.now_ms());
+        let event = Event { data, ..Event::new(app_key, self.world.identity(app_key)?, kind, born_ms) };
+        let id = event.id.clone();
+        self.pushes.push(event, &mut self.gate, now);
+        Some(id)
+    }
+
+    /// Pushes what is due; when to do that again.
+    pub(crate) fn run_due(&mut self) -> Option<Instant> {
+        let now = self.moment();
+        self.pushes.run_due(&mut self.gate, now)
+    }
+
+    /// Opens a connection of Stream mode, and pushes what waited for one.
+    pub(crate) fn open_connection(&mut self, ticket: &str) -> Option<(u64, UnboundedReceiver<Order>)> {
+        let now = self.moment();
+        let opened = self.pushes.open(ticket, now)?;
+        for event in self.pushes.awaited(opened.0) {
+            self.pushes.attempt(event, &mut self.gate, now);
+        }
+        self.pushes.changed();
+        Some(opened)
+    }
+
+    /// Pushes what was held back.
+    pub(crate) fn release(&mut self, reversed: bool) {
+        let now = self.moment();
+        self.pushes.release(reversed, &mut self.gate, now);
+    }
+
+    pub(crate) fn system_ping(&mut self) -> String {
+        let now = self.moment();
+        self.pushes.ping(now)
+    }
+
+    /// The events pushed in this month, by organization.
+    pub(crate) fn pushes_metered(&self) -> BTreeMap<String, u64> {
+        self.gate.push_months(self.moment())
     }
 
     /// The world and the limits as the seed describes them, without tokens, groups, faults, records and counts.
@@ -122,10 +192,16 @@ impl State {
         self.gate = Gate::new(self.seed.quotas.clone().unwrap_or_else(|| self.quotas.clone()));
         self.faults.clear();
         self.log.clear();
+        self.pushes.reset();
         self.latency = Duration::ZERO;
     }
 
-    fn moment(&self) -> Moment {
+    /// In Unix milliseconds.
+    pub(crate) fn now_ms(&self) -> u64 {
+        unix_ms(self.moment())
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
         Moment { instant: Instant::now(), unix: self.world.now() }
     }
 
@@ -138,4 +214,8 @@ impl State {
             TokenPlace::None => return None,
         })
     }
+}
+
+pub(crate) fn unix_ms(now: Moment) -> u64 {
+    u64::try_from(now.unix.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,7 @@
 //! The state of the simulated DingTalk and its rules, in no wire format: both HTTP faces call the same functions.
 
 mod cards;
+mod changes;
 mod clock;
 mod group;
 mod groups;
@@ -15,8 +16,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use serde::Serialize;
+use uuid::Uuid;
 
 pub(crate) use self::cards::CardPlace;
+pub use self::changes::GroupChange;
+pub(crate) use self::changes::{Change, Person, What};
 use self::clock::Clock;
 pub use self::group::{Group, Message, Mute, OwnerKind, PinnedCard};
 pub(crate) use self::group::{MemberChange, People};
@@ -42,6 +46,8 @@ pub(crate) struct World {
     uuids: HashMap<(String, String), (String, i64)>,
     /// Cards in one-to-one chats, by robot code and person.
     chat_cards: BTreeMap<String, Vec<PinnedCard>>,
+    /// What apps have not been told yet.
+    changes: Vec<Change>,
     clock: Clock,
     rules: Rules,
 }
@@ -58,6 +64,10 @@ struct App {
     secret: String,
     permissions: BTreeSet<String>,
     standard_groups: bool,
+    /// What pushes call it.
+    unified_app_id: String,
+    /// The types of events that are pushed to it; all of them if there is no list.
+    events: Option<BTreeSet<String>>,
 }
 
 impl std::fmt::Debug for App {
@@ -145,6 +155,8 @@ impl World {
                 secret: app.app_secret.clone(),
                 permissions: app.permissions.iter().cloned().collect(),
                 standard_groups: app.standard_groups,
+                unified_app_id: Uuid::new_v4().to_string(),
+                events: app.events.clone(),
             };
             (app.app_key.clone(), state)
         });
@@ -157,6 +169,7 @@ impl World {
             groups_created: 0,
             uuids: HashMap::new(),
             chat_cards: BTreeMap::new(),
+            changes: Vec::new(),
             clock: Clock::start(),
             rules: seed.rules.clone(),
         }
@@ -199,6 +212,31 @@ impl World {
         } else {
             app.permissions.remove(scope);
         }
+        true
+    }
+
+    /// The app of this key and secret.
+    pub(crate) fn app_of(&self, app_key: &str, secret: &str) -> Result<Caller, Refusal> {
+        let app = self.apps.get(app_key).filter(|app| app.secret == secret).ok_or(Refusal::WrongSecret)?;
+        Ok(Caller { app_key: app_key.to_owned(), corp_id: app.corp_id.clone() })
+    }
+
+    /// The organization of an app, and what pushes call the app.
+    pub(crate) fn identity(&self, app_key: &str) -> Option<(&str, &str)> {
+        self.apps.get(app_key).map(|app| (app.corp_id.as_str(), app.unified_app_id.as_str()))
+    }
+
+    /// The apps of an organization that want events of this type.
+    pub(crate) fn subscribers(&self, corp_id: &str, event_type: &str) -> Vec<String> {
+        let wants = |app: &App| app.events.as_ref().is_none_or(|types| types.contains(event_type));
+        let apps = self.apps.iter().filter(|(_, app)| app.corp_id == corp_id && wants(app));
+        apps.map(|(app_key, _)| app_key.clone()).collect()
+    }
+
+    /// The types of events an app wants from now on; false when there is no such app.
+    pub(crate) fn subscribe(&mut self, app_key: &str, types: BTreeSet<String>) -> bool {
+        let Some(app) = self.apps.get_mut(app_key) else { return false };
+        app.events = Some(types);
         true
     }
 

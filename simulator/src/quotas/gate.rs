@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::months::Months;
 use super::window::Window;
 use super::{Limit, Quotas, Refusal};
-use crate::shanghai;
 use crate::world::Caller;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -30,8 +30,8 @@ pub(crate) struct Gate {
     quotas: Quotas,
     windows: HashMap<Key, Window>,
     addresses: HashMap<IpAddr, Address>,
-    /// By organization: the month, and the calls in it.
-    months: BTreeMap<String, (shanghai::Month, u64)>,
+    calls: Months,
+    pushes: Months,
 }
 
 /// Whose calls to what a limit counts together: an app, or nobody in particular, and an operation.
@@ -110,26 +110,32 @@ impl Gate {
 
     /// Counts a call against the month of its organization.
     pub(crate) fn meter(&mut self, corp_id: &str, now: Moment) {
-        let month = shanghai::month(now.unix);
-        let (latest, calls) = self.months.entry(corp_id.to_owned()).or_insert((month, 0));
-        *calls = if *latest == month { *calls + 1 } else { 1 };
-        *latest = month;
+        self.calls.count(corp_id, now.unix);
     }
 
     /// The metered calls of this month, by organization.
     pub(crate) fn months(&self, now: Moment) -> BTreeMap<String, u64> {
-        let corps = self.months.keys();
-        corps.map(|corp_id| (corp_id.clone(), self.metered(corp_id, now))).collect()
+        self.calls.all(now.unix)
     }
 
-    fn metered(&self, corp_id: &str, now: Moment) -> u64 {
-        let this_month = |(month, _): &&(shanghai::Month, u64)| *month == shanghai::month(now.unix);
-        self.months.get(corp_id).filter(this_month).map_or(0, |(_, calls)| *calls)
+    /// Counts an event pushed to an app of an organization; false if the month is used up, and then nothing is counted.
+    pub(crate) fn admit_push(&mut self, corp_id: &str, now: Moment) -> bool {
+        let allowed = self.quotas.pushes_per_month.unwrap_or(u64::MAX);
+        let room = self.pushes.used(corp_id, now.unix) < allowed;
+        if room {
+            self.pushes.count(corp_id, now.unix);
+        }
+        room
+    }
+
+    /// The pushes of this month, by organization.
+    pub(crate) fn push_months(&self, now: Moment) -> BTreeMap<String, u64> {
+        self.pushes.all(now.unix)
     }
 
     fn check_month(&self, corp_id: &str, now: Moment) -> Result<(), Refusal> {
         let Some(allowed) = self.quotas.organization_per_month else { return Ok(()) };
-        if self.metered(corp_id, now) < allowed {
+        if self.calls.used(corp_id, now.unix) < allowed {
             return Ok(());
         }
         Err(Refusal { limit: Limit::OrganizationPerMonth, allowed, at: now.unix, until: None })

@@ -115,6 +115,7 @@ fn has_kind(field: &Field, kind: &str, value: &Value) -> bool {
         "bool" => value.is_boolean(),
         "string[]" => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
         "map<string,string>" => value.as_object().is_some_and(|map| map.values().all(Value::is_string)),
+        "object[]" => value.as_array().is_some_and(|items| items.iter().all(Value::is_object)),
         "object" | "map<string,object>" => value.is_object(),
         _ => false,
     }
@@ -172,6 +173,7 @@ mod tests {
                     "bool",
                     "string[]",
                     "object",
+                    "object[]",
                     "map<string,string>",
                     "map<string,object>",
                 ];

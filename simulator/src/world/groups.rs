@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::group::{MemberChange, People};
-use super::{Caller, Corp, Group, OwnerKind, Refusal, Settings, SettingsPatch, World};
+use super::{Caller, Change, Corp, Group, OwnerKind, Person, Refusal, Settings, SettingsPatch, What, World};
 
 /// `conversationTag` of a standard group.
 const STANDARD: i64 = 0;
@@ -160,8 +160,8 @@ impl World {
 
     /// Disbands a group; false when there is none.
     pub(crate) fn disband(&mut self, chatid: &str) -> bool {
-        let Some(group) = self.groups.get_mut(chatid) else { return false };
-        group.disbanded = true;
+        let Some(group) = self.groups.get(chatid) else { return false };
+        self.keep(Group { disbanded: true, ..group.clone() });
         true
     }
 
@@ -175,15 +175,31 @@ impl World {
 
     /// Takes a new group into the world.
     pub(super) fn found(&mut self, group: Group) -> Group {
+        if let Some(template_id) = group.template_id.clone() {
+            let what = What::TemplateChanged { template_id, on: true };
+            self.changes.push(Change::of(&group, self.acting_owner(&group), what));
+        }
         self.groups_created = group.number;
         self.chatids.insert(group.open_conversation_id.clone(), group.chatid.clone());
         self.groups.insert(group.chatid.clone(), group.clone());
         group
     }
 
-    /// Puts a changed group in the place of the old one.
-    pub(super) fn keep(&mut self, mut group: Group) {
+    /// Puts a changed group in the place of the old one. Whom DingTalk names as the operator when an app acts is not
+    /// documented; here it is the owner.
+    pub(super) fn keep(&mut self, group: Group) {
+        let operator = self.groups.get(&group.chatid).and_then(|old| self.acting_owner(old));
+        self.keep_by(operator, group);
+    }
+
+    fn acting_owner(&self, group: &Group) -> Option<Person> {
+        Some(self.corps.get(&group.corp_id)?.person(group.owner_kind, &group.owner))
+    }
+
+    /// The same, for a change that somebody makes.
+    pub(super) fn keep_by(&mut self, operator: Option<Person>, mut group: Group) {
         group.forget_roles_of_the_gone();
+        self.note_changes(operator, &group);
         self.groups.insert(group.chatid.clone(), group);
     }
 
@@ -191,6 +207,7 @@ impl World {
     /// leavers stay; false when there is nobody of that id.
     pub(crate) fn leave(&mut self, corp_id: &str, user_id: &str) -> bool {
         let Some(corp) = self.corps.get_mut(corp_id) else { return false };
+        let person = corp.person(OwnerKind::Employee, user_id);
         if corp.users.remove(user_id).is_none() {
             return false;
         }
@@ -199,6 +216,10 @@ impl World {
             group.corp_id == corp_id && !stays && !group.is_owner(OwnerKind::Employee, user_id)
         });
         for group in left {
+            if group.has(OwnerKind::Employee, user_id) {
+                // Which event this makes is not documented.
+                self.changes.push(Change::of(group, None, What::MembersRemoved(vec![person.clone()])));
+            }
             group.members.retain(|id| id != user_id);
             group.forget_roles_of_the_gone();
         }

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "clippy allows it in tests, not in the functions they share")]
 
 mod cards;
+mod client;
 mod control;
 mod errors;
+mod events;
 mod faults;
 mod groups;
 mod legacy;
@@ -15,6 +17,7 @@ mod scenes;
 mod server;
 mod settings;
 mod situations;
+mod stream;
 mod support;
 mod templates;
 mod tokens;
