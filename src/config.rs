@@ -8,7 +8,7 @@ use toml::Value;
 
 use self::{
     load::Loader,
-    report::{Origin, Setting, keys},
+    report::{Fault, Origin, Setting, keys},
 };
 use crate::{
     dingtalk::{
@@ -84,6 +84,14 @@ pub struct Loaded {
     /// The apps, with their secrets read.
     pub apps: Vec<App>,
     settings: Vec<Setting>,
+    warnings: Vec<Fault>,
+}
+
+impl Loaded {
+    /// What can be used and may yet surprise, a line each, with its place.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        self.warnings.iter().map(Fault::to_string)
+    }
 }
 
 impl fmt::Display for Loaded {

@@ -1,13 +1,13 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Parser, Subcommand};
 use dinggate::{
     config::{self, Config, Sources},
     dingtalk::{Client, Reason},
-    server::Server,
+    server::{Server, Tls},
     service::Apps,
     store::{self, Store, StoreKind},
     telemetry,
@@ -16,12 +16,11 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::Instant,
 };
-use tonic::Code;
-use tonic_health::pb::{
-    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
-};
 use tracing::{info, warn};
 
+use self::health::{HealthArgs, health};
+
+mod health;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 
@@ -41,7 +40,7 @@ struct Cli {
 enum Command {
     /// Start the gateway and a simulated DingTalk in one process: no credentials, no files
     #[cfg(feature = "sandbox")]
-    #[command(after_help = format!("Example:\n  dinggate sandbox --grpc-addr 127.0.0.1:50051\n\n{}", sandbox::LIMITS_HELP))]
+    #[command(after_help = format!("Example:\n  dinggate sandbox --grpc-addr 127.0.0.1:50051\n\n{}\n\n{}", sandbox::SETTINGS_HELP, sandbox::LIMITS_HELP))]
     Sandbox(sandbox::SandboxArgs),
     /// Start the gateway
     #[command(after_help = "Examples:\n  dinggate serve --config dinggate.toml\n  \
@@ -64,15 +63,9 @@ enum Command {
     )]
     Config(ConfigArg),
     /// Ask a running gateway whether it serves; exit code 0 when it does
-    #[command(after_help = "Example:\n  dinggate health --addr 127.0.0.1:50051")]
-    Health {
-        /// Where the gateway's gRPC port is
-        #[arg(long, default_value = "127.0.0.1:50051")]
-        addr: SocketAddr,
-        /// A service by its full name; empty for the gateway as a whole
-        #[arg(long, default_value = "")]
-        service: String,
-    },
+    #[command(after_help = "Examples:\n  dinggate health --addr 127.0.0.1:50051\n  \
+        dinggate health --addr https://dinggate.example:50051 --ca ca.pem --cert client.pem --key client-key.pem")]
+    Health(HealthArgs),
     /// Start only the simulated DingTalk, for tests of other programs
     #[cfg(feature = "sandbox")]
     #[command(after_help = format!("Example:\n  dinggate simulator --dingtalk-addr 127.0.0.1:8080\n\n{}", sandbox::LIMITS_HELP))]
@@ -127,15 +120,16 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve(config) => serve(config.sources()?).await,
         Command::Check { config, online } => check(config.sources()?, online).await,
         Command::Config(config) => print(&config.sources()?.load()?.to_string()),
-        Command::Health { addr, service } => health(addr, service).await,
+        Command::Health(args) => health(args).await,
     }
 }
 
 async fn serve(sources: Sources) -> anyhow::Result<()> {
     let loaded = sources.load()?;
     let telemetry = telemetry::init(&loaded.config.telemetry)?;
+    loaded.warnings().for_each(|warning| warn!(warning, "the configuration may surprise"));
     let server = Server::build(loaded).await?;
-    renew_secrets(sources, server.apps())?;
+    read_again(sources, server.apps(), server.tls())?;
     let outcome = server.run(shutdown_signal()?).await;
     telemetry.shutdown().await;
     outcome
@@ -143,6 +137,7 @@ async fn serve(sources: Sources) -> anyhow::Result<()> {
 
 async fn check(sources: Sources, online: bool) -> anyhow::Result<()> {
     let loaded = sources.load()?;
+    loaded.warnings().try_for_each(|warning| print(&format!("warning: {warning}\n")))?;
     print(&format!("the configuration is valid, {} app(s)\n", loaded.apps.len()))?;
     if !online {
         return Ok(());
@@ -192,23 +187,6 @@ fn advice(reason: Reason) -> &'static str {
     }
 }
 
-async fn health(addr: SocketAddr, service: String) -> anyhow::Result<()> {
-    let ask = async {
-        let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{addr}"))?;
-        let channel = endpoint.connect().await.with_context(|| format!("nothing answers at {addr}"))?;
-        let reply = HealthClient::new(channel).check(HealthCheckRequest { service: service.clone() }).await;
-        match reply {
-            Ok(reply) => Ok(reply.into_inner().status()),
-            Err(status) if status.code() == Code::NotFound => bail!("{addr} has no service {service:?}"),
-            Err(status) => bail!("{addr} has no health to tell: {:?}: {}", status.code(), status.message()),
-        }
-    };
-    let status = tokio::time::timeout(Duration::from_secs(5), ask).await;
-    let status = status.map_err(|_| anyhow!("{addr} does not answer within 5 s"))??;
-    print(&format!("{}\n", status.as_str_name()))?;
-    if status == ServingStatus::Serving { Ok(()) } else { bail!("it is not serving") }
-}
-
 /// Standard output is what this program says; a reader that has gone away is no failure.
 fn print(text: &str) -> anyhow::Result<()> {
     use std::io::Write as _;
@@ -218,11 +196,12 @@ fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// From now on SIGHUP reads the secrets again. All else needs a restart.
-fn renew_secrets(sources: Sources, apps: Apps) -> anyhow::Result<()> {
+/// From now on SIGHUP reads the secrets and the TLS files again. All else needs a restart.
+fn read_again(sources: Sources, apps: Apps, tls: Option<Tls>) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
+            tls.as_ref().inspect(|tls| tls.reload());
             match sources.load() {
                 Ok(loaded) => {
                     apps.renew_secrets(&loaded.apps);

@@ -14,6 +14,12 @@ The simulated DingTalk limits calls as DingTalk does: 20 a second per app and op
 organisation, 10,000 in 20 seconds per address. The section `quotas` of a seed sets other limits, and, while it runs:
   curl http://127.0.0.1:8080/_sim/quotas -d '{\"app_per_second\": 60}'   (what is not named is not limited)";
 
+/// What `--help` says of settings.
+pub(crate) const SETTINGS_HELP: &str = "\
+Settings come from --config and from the environment, as everywhere. So this speaks TLS and wants a certificate:
+  DINGGATE__SERVER__TLS__CERT=tls.pem DINGGATE__SERVER__TLS__KEY=tls-key.pem \\
+  DINGGATE__SERVER__TLS__CLIENT_CA=ca.pem dinggate sandbox";
+
 /// Arguments of `dinggate sandbox`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SandboxArgs {
@@ -23,6 +29,9 @@ pub(crate) struct SandboxArgs {
     /// Where /livez and /readyz listen
     #[arg(long, default_value = "127.0.0.1:9090")]
     http_addr: SocketAddr,
+    /// Settings of your own beside the built-in app (TOML), such as [server.tls]; the addresses come from the options
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     simulator: SimulatorArgs,
 }
@@ -59,7 +68,8 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> anyhow::Result<()> {
     let seed = args.simulator.seed()?;
     let (corp_id, app) = first_app(&seed).context("the seed has no app, so nobody could call")?;
     let dingtalk = args.simulator.start(seed).await?;
-    let sources = Sources::environment()
+    let settings = args.config.map_or_else(Sources::environment, Sources::file_and_environment);
+    let sources = settings
         .with("server.grpc_addr", args.grpc_addr.to_string())
         .with("server.http_addr", args.http_addr.to_string())
         .with("server.drain_delay", "0s")
@@ -73,7 +83,8 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> anyhow::Result<()> {
     let ports = "--grpc-addr and --http-addr choose the ports of the gateway";
     let server = Server::build(loaded).await.context(ports)?;
     let shutdown = shutdown_signal()?;
-    print(&welcome(server.grpc_addr(), server.http_addr(), dingtalk.addr()))?;
+    let try_it = if server.tls().is_some() { OVER_TLS } else { IN_PLAINTEXT };
+    print(&welcome(server.grpc_addr(), try_it, server.http_addr(), dingtalk.addr()))?;
     let outcome = server.run(shutdown).await;
     dingtalk.stop().await;
     telemetry.shutdown().await;
@@ -97,7 +108,16 @@ fn first_app(seed: &Seed) -> Option<(String, seed::App)> {
     seed.organizations.iter().find_map(|corp| Some((corp.corp_id.clone(), corp.apps.first()?.clone())))
 }
 
-fn welcome(grpc: SocketAddr, http: SocketAddr, dingtalk: SocketAddr) -> String {
+/// What two clients want to know to call the gateway: options of grpcurl, options of buf, scheme.
+const IN_PLAINTEXT: [&str; 3] = ["-plaintext", "--http2-prior-knowledge", "http"];
+const OVER_TLS: [&str; 3] = ["-insecure", "--insecure", "https"];
+
+fn welcome(
+    grpc: SocketAddr,
+    [grpcurl, buf, scheme]: [&str; 3],
+    http: SocketAddr,
+    dingtalk: SocketAddr,
+) -> String {
     let body = r#"{"title":"Incident 42","owner":{"user_id":"manager4220"},"members":[{"user_id":"user001"}],"internal":{}}"#;
     format!(
         "dinggate sandbox: a gateway with one app, demo, in front of a simulated DingTalk
@@ -108,8 +128,8 @@ fn welcome(grpc: SocketAddr, http: SocketAddr, dingtalk: SocketAddr) -> String {
 
 Try, in another terminal:
 
-  1. grpcurl -plaintext -d '{body}' {grpc} dinggate.group.v1.GroupService/CreateGroup
-  2. buf curl --protocol grpc --http2-prior-knowledge -d '{body}' http://{grpc}/dinggate.group.v1.GroupService/CreateGroup
+  1. grpcurl {grpcurl} -d '{body}' {grpc} dinggate.group.v1.GroupService/CreateGroup
+  2. buf curl --protocol grpc {buf} -d '{body}' {scheme}://{grpc}/dinggate.group.v1.GroupService/CreateGroup
   3. curl -s http://{dingtalk}/_sim/calls
 
 Ctrl-C stops it.

@@ -2,9 +2,11 @@
 
 mod config;
 mod http;
+mod listen;
 mod routes;
+mod tls;
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use tokio::{
@@ -14,13 +16,18 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::{ServingStatus, server::HealthReporter};
+use tower::Layer as _;
 use tracing::{info, warn};
 
-pub use self::config::{AuthConfig, AuthMode, ServerConfig};
+pub use self::{
+    config::{AuthConfig, AuthMode, ServerConfig},
+    listen::Connections,
+    tls::{Tls, TlsConfig},
+};
 use self::{
     http::Readiness,
+    listen::Listener,
     routes::{end_watches, routes, set_all},
 };
 use crate::{
@@ -37,7 +44,9 @@ const HTTP_GRACE: Duration = Duration::from_secs(1);
 /// A gateway that is bound to its ports.
 #[derive(Debug)]
 pub struct Server {
-    config: ServerConfig,
+    config: Arc<ServerConfig>,
+    tls: Option<Tls>,
+    connections: Arc<Connections>,
     apps: Apps,
     client: Client,
     groups: Groups,
@@ -65,13 +74,25 @@ impl Server {
             callers: Callers::new(limits.shares),
             grpc: bind("server.grpc_addr", config.grpc_addr).await?,
             http: bind("server.http_addr", config.http_addr).await?,
-            config,
+            tls: Tls::open(&config.tls).map_err(|fault| anyhow!(fault))?,
+            connections: Arc::default(),
+            config: Arc::new(config),
         })
     }
 
     /// The apps, to renew their secrets while serving.
     pub fn apps(&self) -> Apps {
         self.apps.clone()
+    }
+
+    /// TLS of the gRPC port, to look at its files and to see when its certificate expires; none on a plaintext port.
+    pub fn tls(&self) -> Option<Tls> {
+        self.tls.clone()
+    }
+
+    /// What becomes of connections to the gRPC port.
+    pub fn connections(&self) -> Arc<Connections> {
+        self.connections.clone()
     }
 
     /// Where gRPC is bound.
@@ -95,7 +116,7 @@ impl Server {
     }
 
     async fn serve(self) -> anyhow::Result<Serving> {
-        let (grpc_addr, http_addr) = (self.grpc_addr(), self.http_addr());
+        let (grpc_addr, http_addr, tls) = (self.grpc_addr(), self.http_addr(), self.tls.is_some());
         let apps = self.apps.iter().map(|app| app.alias()).collect::<Vec<_>>().join(",");
         let (stop_grpc, stop_http) = (CancellationToken::new(), CancellationToken::new());
         let (ready, readiness) = watch::channel(true);
@@ -109,28 +130,26 @@ impl Server {
         };
         let routes =
             routes(&self.config, self.apps, self.client, self.groups, self.once)?.add_service(health_service);
-        let grpc = tonic::transport::Server::builder()
-            .max_connection_age(self.config.max_connection_age)
-            .max_connection_age_grace(self.config.max_connection_age_grace)
-            .layer(Stack::new(limits, self.callers))
-            .add_routes(routes)
-            .serve_with_incoming_shutdown(
-                TcpIncoming::from(self.grpc).with_nodelay(Some(true)),
-                stop_grpc.clone().cancelled_owned(),
-            );
+        let listener = Listener {
+            config: self.config.clone(),
+            tls: self.tls,
+            connections: self.connections,
+            service: Stack::new(limits, self.callers).layer(routes.prepare()),
+            stop: stop_grpc.clone(),
+        };
         let http = axum::serve(self.http, http::routes(Readiness { ready: readiness, store }))
             .with_graceful_shutdown(stop_http.clone().cancelled_owned());
-        let (grpc, http) = (tokio::spawn(grpc), tokio::spawn(http.into_future()));
+        let (grpc, http) = (tokio::spawn(listener.serve(self.grpc)), tokio::spawn(http.into_future()));
         set_all(&health, ServingStatus::Serving).await;
-        info!(%grpc_addr, %http_addr, apps, "serving");
+        info!(%grpc_addr, %http_addr, tls, apps, "serving");
         Ok(Serving { config: self.config, grpc, http, stop_grpc, stop_http, ready, health })
     }
 }
 
 /// A gateway at work.
 struct Serving {
-    config: ServerConfig,
-    grpc: JoinHandle<Result<(), tonic::transport::Error>>,
+    config: Arc<ServerConfig>,
+    grpc: JoinHandle<()>,
     http: JoinHandle<io::Result<()>>,
     stop_grpc: CancellationToken,
     stop_http: CancellationToken,
@@ -148,7 +167,7 @@ impl Serving {
         self.stop_grpc.cancel();
         end_watches(&mut self.health).await;
         match timeout(self.config.drain_timeout, &mut self.grpc).await {
-            Ok(ended) => ended.context("the gRPC server panicked")??,
+            Ok(ended) => ended.context("the gRPC server panicked")?,
             Err(_) => {
                 warn!("some calls did not end within server.drain_timeout and are cut off");
                 self.grpc.abort();

@@ -202,8 +202,13 @@ impl Loader {
         }
         let apps = self.finish_apps();
         if self.faults.is_empty() {
+            let warnings = self.config.server.tls.warnings().into_iter().map(|(path, text)| {
+                let path = keys(path);
+                Fault::new(self.origin(&path, &Origin::Default), path, &text)
+            });
+            let warnings = warnings.collect();
             self.settings.sort_by_key(|setting| (setting.path[0] == "apps", setting.path.clone()));
-            return Ok(Loaded { config: self.config, apps, settings: self.settings });
+            return Ok(Loaded { config: self.config, apps, settings: self.settings, warnings });
         }
         self.faults.sort_by(|one, other| one.origin.cmp(&other.origin));
         Err(Faults(self.faults))
@@ -264,9 +269,13 @@ impl Loader {
         if self.refused(&path) {
             return;
         }
+        self.fault(self.origin(&path, missing), path, text);
+    }
+
+    /// Where a value came from, or else where it is missing.
+    fn origin(&self, path: &[String], missing: &Origin) -> Origin {
         let setting = self.settings.iter().find(|setting| setting.path == path);
-        let origin = setting.map_or(missing, |setting| &setting.origin).clone();
-        self.fault(origin, path, text);
+        setting.map_or(missing, |setting| &setting.origin).clone()
     }
 }
 
@@ -307,7 +316,7 @@ fn insert(table: &mut Table, path: &[String], value: &Value) -> Result<(), Strin
 }
 
 /// The endings of serde's messages, and what they mean to people who write a configuration.
-const ALLOWED: [(&str, &str); 12] = [
+const ALLOWED: [(&str, &str); 13] = [
     ("expected socket address", ADDRESS),
     ("invalid socket address syntax", ADDRESS),
     ("expected a duration", r#"must be a duration, such as "500ms", "10s" or "2m""#),
@@ -319,6 +328,7 @@ const ALLOWED: [(&str, &str); 12] = [
     ("expected a map", r#"must be a table, such as { "group.update" = 20 }"#),
     ("expected a boolean", "must be true or false"),
     ("expected a string", "must be a string"),
+    ("expected path string", "must be a string"),
     ("expected string only", "must be a string"),
 ];
 const ADDRESS: &str = r#"must be an IP address and a port, such as "127.0.0.1:50051""#;

@@ -34,7 +34,7 @@ impl fmt::Display for Origin {
 }
 
 /// One thing that is wrong, and where.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Fault {
     pub(super) origin: Origin,
     /// Empty where the fault is not one of a value.

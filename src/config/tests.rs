@@ -6,6 +6,7 @@ mod defaults;
 mod environment;
 mod faults;
 mod secrets;
+mod tls;
 
 use std::{
     ffi::OsStr,

@@ -5,6 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+use super::tls::TlsConfig;
+
 /// `[server]` of the configuration.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +28,21 @@ pub struct ServerConfig {
     pub max_concurrent_requests: usize,
     /// Largest request.
     pub max_message_size: ByteSize,
+    /// RPCs at the same time on one connection.
+    pub max_concurrent_streams: u32,
+    /// Largest metadata of one request.
+    pub max_header_size: ByteSize,
+    /// Connections at the same time.
+    pub max_connections: usize,
+    /// How long a new connection may take to become HTTP/2, TLS included.
+    #[serde(with = "humantime_serde")]
+    pub handshake_timeout: Duration,
+    /// How often the peer of a connection is asked whether it is still there.
+    #[serde(with = "humantime_serde")]
+    pub keepalive_interval: Duration,
+    /// And how long it may take to answer.
+    #[serde(with = "humantime_serde")]
+    pub keepalive_timeout: Duration,
     /// Connections are closed politely after this long.
     #[serde(with = "humantime_serde")]
     pub max_connection_age: Duration,
@@ -40,6 +57,8 @@ pub struct ServerConfig {
     pub drain_timeout: Duration,
     /// gRPC server reflection.
     pub reflection: bool,
+    /// `[server.tls]`
+    pub tls: TlsConfig,
 }
 
 /// `[auth]` of the configuration.
@@ -85,15 +104,37 @@ impl ServerConfig {
                 fault(path, "must be longer than zero");
             }
         }
-        if self.max_concurrent_requests == 0 {
-            fault("server.max_concurrent_requests", "must be at least 1");
+        let counts = [
+            ("server.max_concurrent_requests", self.max_concurrent_requests),
+            ("server.max_concurrent_streams", self.max_concurrent_streams as usize),
+            ("server.max_connections", self.max_connections),
+        ];
+        for (path, count) in counts {
+            if count == 0 {
+                fault(path, "must be at least 1");
+            }
         }
-        if self.max_message_size.as_u64() == 0 {
-            fault("server.max_message_size", "must be at least 1 byte");
+        let sizes = [
+            ("server.max_message_size", self.max_message_size),
+            ("server.max_header_size", self.max_header_size),
+        ];
+        for (path, size) in sizes {
+            if size.as_u64() == 0 {
+                fault(path, "must be at least 1 byte");
+            }
         }
-        if self.max_connection_age.is_zero() {
-            fault("server.max_connection_age", "must be longer than zero");
+        let durations = [
+            ("server.handshake_timeout", self.handshake_timeout),
+            ("server.keepalive_interval", self.keepalive_interval),
+            ("server.keepalive_timeout", self.keepalive_timeout),
+            ("server.max_connection_age", self.max_connection_age),
+        ];
+        for (path, duration) in durations {
+            if duration.is_zero() {
+                fault(path, "must be longer than zero");
+            }
         }
+        faults.extend(self.tls.faults());
         faults
     }
 }

@@ -1,6 +1,7 @@
 //! The program as people meet it: what it prints and on which stream, its exit codes, its signals.
 
 mod program;
+mod tls;
 
 use std::{
     ffi::OsStr,
@@ -14,7 +15,7 @@ use dinggate_simulator::{Options, Simulator};
 use tokio::net::TcpStream;
 use tonic::{Code, Status};
 
-use self::program::{Ended, Folder, Running, SECRET, WRONG_SECRET};
+use self::program::{Ended, Folder, Program, Running, SECRET, WRONG_SECRET};
 use crate::support::{connect, install_tls, new_group};
 
 async fn dingtalk() -> Simulator {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::{sync::oneshot, task::JoinHandle};
 use tonic::{
     Status,
-    transport::{Channel, Endpoint},
+    transport::{Channel, ClientTlsConfig, Endpoint},
 };
 use tonic_types::StatusExt;
 
@@ -70,13 +70,27 @@ impl Gateway {
 
     /// A gateway in front of a simulator that is there already.
     pub async fn start_before(simulator: Simulator, sources: Sources) -> Self {
+        Self::serve(simulator, sources, None).await
+    }
+
+    /// A gateway on a port with TLS, and a client of it.
+    pub async fn start_over_tls(tls: ClientTlsConfig, adapt: impl FnOnce(Sources) -> Sources) -> Self {
+        let simulator = Simulator::start(Options::default()).await.expect("a free port");
+        let sources = adapt(sources(&simulator.url()));
+        Self::serve(simulator, sources, Some(tls)).await
+    }
+
+    async fn serve(simulator: Simulator, sources: Sources, tls: Option<ClientTlsConfig>) -> Self {
         install_tls();
         let loaded = sources.load().expect("a valid configuration");
         let server = Server::build(loaded).await.expect("free ports");
         let (grpc_addr, http_addr) = (server.grpc_addr(), server.http_addr());
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(server.run(async move { drop(stopped.await) }));
-        let channel = connect(grpc_addr).await;
+        let channel = match tls {
+            None => connect(grpc_addr).await,
+            Some(tls) => connect_over(tls, grpc_addr).await.expect("a TLS port that trusts us"),
+        };
         let groups = GroupServiceClient::new(channel.clone());
         let members = MemberServiceClient::new(channel.clone());
         Self {
@@ -123,6 +137,15 @@ impl Gateway {
 pub async fn connect(addr: SocketAddr) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{addr}")).expect("an address");
     endpoint.connect().await.expect("the gateway listens")
+}
+
+/// The same over TLS, which may come to nothing.
+pub async fn connect_over(
+    tls: ClientTlsConfig,
+    addr: SocketAddr,
+) -> Result<Channel, tonic::transport::Error> {
+    install_tls();
+    Endpoint::from_shared(format!("https://{addr}"))?.tls_config(tls)?.connect().await
 }
 
 /// A valid request: `manager4220` owns the group, `user001` and `user002` are in it.

@@ -1,0 +1,218 @@
+//! The gRPC port: takes connections, holds each to its limits, and lets them go.
+
+use std::{
+    convert::Infallible,
+    io,
+    ops::RangeInclusive,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use ::http::{Extensions, Request, Response};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::{either::Either, sync::CancellationToken};
+use tonic::{body::Body, transport::server::Connected as _};
+use tower::{Service, ServiceExt as _};
+use tracing::{debug, warn};
+
+use super::{ServerConfig, tls::Tls};
+
+/// What every HTTP/2 client says first.
+const PREFACE: [u8; 24] = *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long nothing is accepted after the system could not, such as for want of file descriptors.
+const REST: Duration = Duration::from_millis(100);
+
+/// Parts of `max_connection_age`, so that connections that began together do not end together.
+const AGES: RangeInclusive<f64> = 0.9..=1.1;
+/// Streams that a peer may have broken the protocol on before its connection is closed.
+const MAX_ERRORS: usize = 1024;
+
+/// What has become of connections.
+#[derive(Debug, Default)]
+pub struct Connections {
+    open: AtomicU64,
+    refused: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Connections {
+    /// Open now, those in their handshakes included.
+    pub fn open(&self) -> u64 {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Closed at once, because there were `max_connections`.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Closed because they did not become HTTP/2 in time: a failed TLS handshake, another protocol, silence.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// The port and what it serves.
+#[derive(Clone)]
+pub(super) struct Listener<S> {
+    pub(super) config: Arc<ServerConfig>,
+    pub(super) tls: Option<Tls>,
+    pub(super) connections: Arc<Connections>,
+    pub(super) service: S,
+    pub(super) stop: CancellationToken,
+}
+
+impl<S> Listener<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    /// Serves until `stop`, then until all connections have ended. No peer is waited for here: whatever takes time
+    /// happens in a task per connection.
+    pub(super) async fn serve(self, port: TcpListener) {
+        let mut open = JoinSet::new();
+        let mut full = false;
+        loop {
+            let accepted = tokio::select! {
+                () = self.stop.cancelled() => break,
+                Some(_) = open.join_next() => {
+                    self.count(&open);
+                    continue;
+                }
+                accepted = port.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) if open.len() < self.config.max_connections => {
+                    full = false;
+                    open.spawn(self.clone().connection(stream));
+                    self.count(&open);
+                }
+                Ok(_) => {
+                    self.connections.refused.fetch_add(1, Ordering::Relaxed);
+                    if !std::mem::replace(&mut full, true) {
+                        let open = open.len();
+                        warn!(open, "server.max_connections is reached, further ones are closed at once");
+                    }
+                }
+                Err(error) if is_of_peer(&error) => {}
+                Err(error) => {
+                    warn!(%error, "no connection can be accepted");
+                    sleep(REST).await;
+                }
+            }
+        }
+        drop(port);
+        while open.join_next().await.is_some() {
+            self.count(&open);
+        }
+    }
+
+    fn count(&self, open: &JoinSet<()>) {
+        self.connections.open.store(open.len() as u64, Ordering::Relaxed);
+    }
+
+    async fn connection(self, stream: TcpStream) {
+        let opened = timeout(self.config.handshake_timeout, open(stream, self.tls.clone())).await;
+        match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok((io, peer)) => self.speak(io, peer).await,
+            Err(error) => {
+                self.connections.failed.fetch_add(1, Ordering::Relaxed);
+                debug!(%error, "a connection did not become HTTP/2");
+            }
+        }
+    }
+
+    /// Serves until the peer leaves, the connection is too old, or the gateway stops.
+    async fn speak<IO>(self, io: IO, peer: Extensions)
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { config, service, stop, .. } = self;
+        let answer = service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().extend(peer.clone());
+            service.clone().oneshot(request)
+        });
+        let http = http(&config);
+        let mut connection = pin!(http.serve_connection(TokioIo::new(io), answer));
+        let age = config.max_connection_age.mul_f64(rand::random_range(AGES));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+            () = sleep(age) => {
+                connection.as_mut().graceful_shutdown();
+                timeout(config.max_connection_age_grace, connection).await.unwrap_or(Ok(()))
+            }
+        };
+        if let Err(error) = ended {
+            debug!(%error, "a connection failed");
+        }
+    }
+}
+
+/// TLS, if it is on, and the peer's first words; and what the services may know of the peer.
+async fn open(
+    stream: TcpStream,
+    tls: Option<Tls>,
+) -> io::Result<(impl AsyncRead + AsyncWrite + Unpin + Send + 'static, Extensions)> {
+    stream.set_nodelay(true)?;
+    let mut peer = Extensions::new();
+    peer.insert(stream.connect_info());
+    let mut stream = match tls {
+        None => Either::Left(stream),
+        Some(tls) => {
+            let stream = tls.acceptor().accept(stream).await?;
+            peer.insert(stream.connect_info());
+            Either::Right(stream)
+        }
+    };
+    let mut first = [0; PREFACE.len()];
+    stream.read_exact(&mut first).await?;
+    if first != PREFACE {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it speaks something else"));
+    }
+    let (read, write) = tokio::io::split(stream);
+    Ok((tokio::io::join(io::Cursor::new(first).chain(read), write), peer))
+}
+
+/// HTTP/2 and its limits.
+fn http(config: &ServerConfig) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http2_only();
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(config.keepalive_interval)
+        .keep_alive_timeout(config.keepalive_timeout)
+        .max_concurrent_streams(config.max_concurrent_streams)
+        .max_header_list_size(u32::try_from(config.max_header_size.as_u64()).unwrap_or(u32::MAX))
+        // A client may give up everything it has begun, at once; who goes on like that is told to calm down.
+        .max_pending_accept_reset_streams(config.max_concurrent_streams as usize)
+        .max_local_error_reset_streams(MAX_ERRORS);
+    builder
+}
+
+/// Faults of the peer and not of the port. The next connection may be a better one.
+fn is_of_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests;

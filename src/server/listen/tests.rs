@@ -1,0 +1,116 @@
+//! Connections in front of a service that says what it knows of its peer.
+
+use std::{fs, net::SocketAddr};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+};
+use tokio_rustls::TlsConnector;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
+
+use super::*;
+use crate::config::Sources;
+
+/// A certificate that vouches for itself, and its key: for the server, for its client, and as the authority of both.
+struct Pair {
+    cert: String,
+    key: String,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        Self { cert: pair.cert.pem(), key: pair.signing_key.serialize_pem() }
+    }
+
+    fn certificate(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.cert.as_bytes()).unwrap()
+    }
+
+    /// Connects as a client that shows the certificate or none.
+    async fn connect(&self, addr: SocketAddr, show: bool) -> io::Result<impl AsyncRead + AsyncWrite + use<>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+        let mut config = match show {
+            true => builder.with_client_auth_cert(vec![self.certificate()], key).unwrap(),
+            false => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let stream = TcpStream::connect(addr).await?;
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    }
+}
+
+/// Who the peer is, as far as the request's extensions tell.
+fn seen(request: &Request<Body>) -> String {
+    let tcp = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+    assert!(tcp.is_some_and(|addr| addr.ip().is_loopback()), "{tcp:?}");
+    match request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>() {
+        None => "plaintext".to_owned(),
+        Some(tls) => format!("{:?}", tls.peer_certs().map(|certs| certs.len())),
+    }
+}
+
+/// A listener on a free port.
+async fn listen(sources: Sources) -> SocketAddr {
+    let sources = sources.with("server.grpc_addr", "127.0.0.1:0");
+    let loaded = sources.with("apps.demo.app_key", "key").with("apps.demo.app_secret", "made-up").load();
+    let config = Arc::new(loaded.unwrap().config.server);
+    let service = tower::service_fn(|request: Request<Body>| async move {
+        let response = Response::builder().header("seen", seen(&request)).body(Body::empty());
+        Ok::<_, Infallible>(response.unwrap())
+    });
+    let port = TcpListener::bind(config.grpc_addr).await.unwrap();
+    let addr = port.local_addr().unwrap();
+    let tls = Tls::open(&config.tls).unwrap();
+    let (connections, stop) = (Arc::default(), CancellationToken::new());
+    tokio::spawn(Listener { config, tls, connections, service, stop }.serve(port));
+    addr
+}
+
+/// What the service sees of a client.
+async fn answer(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<String, h2::Error> {
+    let (mut client, connection) = h2::client::handshake(io).await?;
+    tokio::spawn(connection);
+    let request = Request::get("http://localhost/").body(()).unwrap();
+    let response = client.send_request(request, true)?.0.await?;
+    Ok(response.headers()["seen"].to_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn a_peer_in_plaintext_is_known_by_its_address() {
+    let addr = listen(Sources::defaults()).await;
+    assert_eq!(answer(TcpStream::connect(addr).await.unwrap()).await.unwrap(), "plaintext");
+}
+
+#[tokio::test]
+async fn the_certificate_of_a_client_reaches_the_services() {
+    let (folder, pair) = (tempfile::tempdir().unwrap(), Pair::new());
+    let path = |name| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("cert"), &pair.cert).unwrap();
+    fs::write(path("key"), &pair.key).unwrap();
+    let tls =
+        || Sources::defaults().with("server.tls.cert", path("cert")).with("server.tls.key", path("key"));
+    let mtls = || tls().with("server.tls.client_ca", path("cert"));
+
+    let addr = listen(mtls()).await;
+    assert_eq!(answer(pair.connect(addr, true).await.unwrap()).await.unwrap(), "Some(1)");
+    // In TLS 1.3 a client is through with its handshake before the server has looked at its certificate.
+    let nameless = pair.connect(addr, false).await.unwrap();
+    assert!(answer(nameless).await.is_err(), "a certificate is required");
+
+    let addr = listen(mtls().with("server.tls.client_cert_required", false)).await;
+    assert_eq!(answer(pair.connect(addr, true).await.unwrap()).await.unwrap(), "Some(1)");
+    assert_eq!(answer(pair.connect(addr, false).await.unwrap()).await.unwrap(), "None");
+
+    let addr = listen(tls()).await;
+    assert_eq!(answer(pair.connect(addr, true).await.unwrap()).await.unwrap(), "None", "it is not asked for");
+}
