@@ -64,9 +64,19 @@ proto: python-tools ## lint the protos, check their format, and that they do not
 	scripts/check_proto_breaking.sh
 
 .PHONY: chart
-chart: build ## check the Helm chart with Helm 3 and 4, Kubernetes schemas and the built binary
+chart: build python-tools ## check the Helm chart with Helm 3 and 4, Kubernetes schemas and the built binary; its alerts with promtool
 	scripts/install_helm.sh
-	DINGGATE_BINARY=$(abspath $(BINARY)) $(TOOLS)/python tests/chart/test_chart.py
+	scripts/install_prometheus.sh
+	scripts/write_chart_readme.sh --check
+	$(TOOLS)/python scripts/dashboards.py --check
+	promtool check rules helm/dinggate/rules/dinggate.yaml
+	promtool test rules tests/rules/alerts.yaml
+	DINGGATE_BINARY=$(abspath $(BINARY)) $(TOOLS)/python -m unittest discover --start-directory tests/chart
+
+.PHONY: chart-docs
+chart-docs: python-tools ## write the chart's README and dashboards (`make chart` compares them)
+	scripts/write_chart_readme.sh
+	$(TOOLS)/python scripts/dashboards.py
 
 .PHONY: image-lint
 image-lint: python-tools ## lint the Dockerfile

@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm/dinggate"
 HELMS = [ROOT / ".tools/helm/helm3", ROOT / ".tools/helm/helm4"]
 SCENARIOS = sorted((CHART / "ci").glob("*-values.yaml"))
+SECRETS = "/etc/dinggate/secrets"
 
 
 class Refused(Exception):
@@ -18,6 +19,18 @@ class Refused(Exception):
 
 def values(scenario):
     return yaml.safe_load((CHART / f"ci/{scenario}-values.yaml").read_text())
+
+
+def changed(scenario, **overrides):
+    """The scenario's values with some replaced: changed("defaults", config__auth__mode="x")."""
+    given = values(scenario)
+    for path, value in overrides.items():
+        *parents, last = path.split("__")
+        node = given
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = value
+    return given
 
 
 def run(helm, command, *arguments, stdin=None):
@@ -34,11 +47,21 @@ def render(given, helm=HELMS[-1], release="demo", kubernetes="1.36.0"):
     return [document for document in yaml.safe_load_all(text) if document]
 
 
+def notes(given):
+    """What a user reads after the installation. Helm 3 would want a cluster for this."""
+    arguments = ["demo", CHART, "--namespace", "chat", "--dry-run=client", "--values", "-"]
+    return run(HELMS[-1], "install", *arguments, stdin=json.dumps(given)).partition("\nNOTES:\n")[2]
+
+
 def one(documents, kind, suffix=""):
     """The one document of this kind whose name ends so."""
     found = [d for d in documents if d["kind"] == kind and d["metadata"]["name"].endswith(suffix)]
     assert len(found) == 1, f"{len(found)} documents of kind {kind}"
     return found[0]
+
+
+def kinds(documents):
+    return [document["kind"] for document in documents]
 
 
 def pod(documents):
@@ -51,4 +74,6 @@ def container(documents):
 
 
 def config_file(documents):
-    return one(documents, "ConfigMap")["data"]["dinggate.toml"]
+    found = [d["data"]["dinggate.toml"] for d in documents if "dinggate.toml" in (d.get("data") or {})]
+    assert len(found) == 1, f"{len(found)} configuration files"
+    return found[0]

@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 54 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* 54 characters leave room for "-headless" within the 63 of a DNS label. */}}
+{{/* 50 characters leave room for "-test-health", the longest ending, within the 63 of a DNS label. */}}
 {{- define "dinggate.fullname" -}}
 {{- $name := include "dinggate.name" . -}}
 {{- if .Values.fullnameOverride -}}
@@ -12,7 +12,7 @@
 {{- else -}}
 {{- $name = .Release.Name -}}
 {{- end -}}
-{{- $name | trunc 54 | trimSuffix "-" -}}
+{{- $name | trunc 50 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- define "dinggate.selectorLabels" -}}
@@ -31,6 +31,24 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- toYaml (mergeOverwrite (deepCopy .Values.commonLabels) $own $selector) -}}
 {{- end -}}
 
+{{/*
+The metadata of an object: (dict "root" $ "suffix" "-headless" "labels" … "annotations" …), all but root optional.
+A whole "name" takes the place of the release's name and suffix. A "test" is no gateway: no selector may find it.
+*/}}
+{{- define "dinggate.metadata" -}}
+{{- $root := .root -}}
+name: {{ default (printf "%s%s" (include "dinggate.fullname" $root) (default "" .suffix)) .name }}
+namespace: {{ $root.Release.Namespace }}
+labels:
+  {{- $labels := include "dinggate.labels" $root | fromYaml }}
+  {{- if .test }}{{ $_ := set $labels "app.kubernetes.io/name" (include "dinggate.name" $root | printf "%s-test") }}{{ end }}
+  {{- toYaml (mergeOverwrite (deepCopy (default dict .labels)) $labels) | nindent 2 }}
+{{- with mergeOverwrite (deepCopy $root.Values.commonAnnotations) (default dict .annotations) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{- define "dinggate.serviceAccountName" -}}
 {{- $fallback := ternary (include "dinggate.fullname" .) "default" .Values.serviceAccount.create -}}
 {{- default $fallback .Values.serviceAccount.name -}}
@@ -44,23 +62,53 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 {{- end -}}
 
-{{/* The configuration file; the deployment carries its checksum, so that a change restarts the pods. */}}
-{{- define "dinggate.configFile" -}}
-{{- include "dinggate.toml" .Values.config | trim -}}
-{{- end -}}
-
 {{/* The port of a listen address of the configuration. */}}
 {{- define "dinggate.port" -}}
 {{- regexFind "[0-9]+$" . -}}
 {{- end -}}
 
-{{- define "dinggate.probe" -}}
-grpc:
-  port: {{ include "dinggate.port" .config.server.grpc_addr }}
-  service: {{ .probe.service | quote }}
-periodSeconds: {{ .probe.periodSeconds }}
-timeoutSeconds: {{ .probe.timeoutSeconds }}
-failureThreshold: {{ .probe.failureThreshold }}
+{{/* Not empty where the gateway's port speaks TLS. */}}
+{{- define "dinggate.tls" -}}
+{{- if or .Values.tls.existingSecret .Values.tls.certManager.enabled (dig "server" "tls" "cert" "" .Values.config) -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{/* The secret with the certificate, if the chart mounts one. */}}
+{{- define "dinggate.tlsSecret" -}}
+{{- if .Values.tls.existingSecret -}}
+{{- .Values.tls.existingSecret -}}
+{{- else if .Values.tls.certManager.enabled -}}
+{{- include "dinggate.fullname" . }}-tls
+{{- end -}}
+{{- end -}}
+
+{{/* Not empty where callers are not asked who they are. */}}
+{{- define "dinggate.open" -}}
+{{- if has (default "none" .Values.config.auth.mode | toJson) (list "\"none\"" "[\"none\"]") -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{/* Not empty where replicas share a Redis. */}}
+{{- define "dinggate.shared" -}}
+{{- if or .Values.redis.existingSecret (eq (dig "store" "kind" "memory" .Values.config) "redis") -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{/* The fewest gateways that run at the same time. */}}
+{{- define "dinggate.replicas" -}}
+{{- ternary .Values.autoscaling.minReplicas .Values.replicas .Values.autoscaling.enabled | int -}}
+{{- end -}}
+
+{{/* How many parts are made of a budget that replicas cannot share: where they have met in a Redis, they know better. */}}
+{{- define "dinggate.shares" -}}
+{{- if and .Values.autoscaling.enabled (not (include "dinggate.shared" .)) -}}
+{{- int .Values.autoscaling.maxReplicas -}}
+{{- else -}}
+{{- max 1 (int (include "dinggate.replicas" .)) -}}
+{{- end -}}
 {{- end -}}
 
 {{/*
@@ -71,11 +119,16 @@ Whole seconds of a duration such as 30s or 1m30s. There is no function for it, b
 {{- $epoch | mustDateModify . | unixEpoch -}}
 {{- end -}}
 
+{{/* Seconds of the sleep before SIGTERM; 0 where Kubernetes does not know it. */}}
+{{- define "dinggate.preStopSeconds" -}}
+{{- ternary (int .Values.preStopSleepSeconds) 0 (semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version) -}}
+{{- end -}}
+
 {{/* The gateway's own defaults stand in for what the values leave out. */}}
 {{- define "dinggate.drainSeconds" -}}
 {{- $delay := default "5s" .Values.config.server.drain_delay -}}
 {{- $timeout := default "30s" .Values.config.server.drain_timeout -}}
-{{- add (include "dinggate.seconds" $delay) (include "dinggate.seconds" $timeout) -}}
+{{- add (include "dinggate.preStopSeconds" .) (include "dinggate.seconds" $delay) (include "dinggate.seconds" $timeout) -}}
 {{- end -}}
 
 {{- define "dinggate.gracePeriod" -}}
@@ -84,4 +137,24 @@ Whole seconds of a duration such as 30s or 1m30s. There is no function for it, b
 {{- else -}}
 {{- .Values.terminationGracePeriodSeconds -}}
 {{- end -}}
+{{- end -}}
+
+{{- define "dinggate.appProtocol" -}}
+{{- default (ternary "https" "kubernetes.io/h2c" (not (empty (include "dinggate.tls" .)))) .Values.service.appProtocol -}}
+{{- end -}}
+
+{{/* How a ServiceMonitor or a PodMonitor scrapes. */}}
+{{- define "dinggate.endpoint" -}}
+port: http
+path: /metrics
+interval: {{ .interval }}
+scrapeTimeout: {{ .scrapeTimeout }}
+{{- with .relabelings }}
+relabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .metricRelabelings }}
+metricRelabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}

@@ -1,10 +1,16 @@
 {{/*
-A map as TOML: first its plain keys, then its maps as [tables], then its lists of maps as [[tables]]; deeper maps inline.
-Helm's own toToml is of no use here: it holds every number of a values file for a float and writes 1024 as 1024.0.
+A map as TOML: first its plain keys, then its maps as [tables], then its lists of maps as [[tables]]; what is deeper than
+such a list stands inline. Helm's own toToml is of no use here: it holds every number of a values file for a float and
+writes 1024 as 1024.0.
 */}}
 {{- define "dinggate.toml" -}}
+{{- include "dinggate.toml.table" (dict "prefix" "" "table" .) -}}
+{{- end -}}
+
+{{- define "dinggate.toml.table" -}}
+{{- $prefix := .prefix -}}
 {{- $plain := dict -}}{{- $tables := dict -}}{{- $arrays := dict -}}
-{{- range $key, $value := . -}}
+{{- range $key, $value := .table -}}
 {{- if kindIs "map" $value -}}{{- $_ := set $tables $key $value -}}
 {{- else if and (kindIs "slice" $value) $value (kindIs "map" (first $value)) -}}{{- $_ := set $arrays $key $value -}}
 {{- else -}}{{- $_ := set $plain $key $value -}}
@@ -12,12 +18,13 @@ Helm's own toToml is of no use here: it holds every number of a values file for 
 {{- end -}}
 {{- include "dinggate.toml.pairs" $plain }}
 {{- range $key, $table := $tables }}
-[{{ include "dinggate.toml.key" $key }}]
-{{ include "dinggate.toml.pairs" $table }}
+{{- $path := printf "%s%s" $prefix (include "dinggate.toml.key" $key) }}
+[{{ $path }}]
+{{ include "dinggate.toml.table" (dict "prefix" (printf "%s." $path) "table" $table) }}
 {{- end }}
 {{- range $key, $array := $arrays }}
 {{- range $table := $array }}
-[[{{ include "dinggate.toml.key" $key }}]]
+[[{{ $prefix }}{{ include "dinggate.toml.key" $key }}]]
 {{ include "dinggate.toml.pairs" $table }}
 {{- end }}
 {{- end }}
