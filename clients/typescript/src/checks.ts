@@ -17,7 +17,8 @@ const READ = "group.get_legacy";
 export const CHECKS: Record<string, (channel: grpc.Client) => Promise<void>> = {
   async health(channel) {
     const health = createClient(Health, channel);
-    const check = async (service: string) => ServingStatus[(await health.check({ service }, { timeout: TIMEOUT })).status];
+    const check = async (service: string) =>
+      ServingStatus[(await health.check({ service }, { timeout: TIMEOUT })).status];
     expect(await check(""), "SERVING");
     expect(await check("dinggate.group.v1.GroupService"), "SERVING");
     expect(await failure(check("no.such.Service")), "NOT_FOUND");
@@ -109,7 +110,10 @@ async function fault(times: number, fault: object): Promise<void> {
 
 /** The code of a call that has to fail. */
 async function failure(call: Promise<unknown>): Promise<string> {
-  const error = await call.then((reply) => new Error(`OK: ${reply}`), (error: unknown) => error);
+  const error = await call.then(
+    (reply) => new Error(`OK: ${reply}`),
+    (error: unknown) => error,
+  );
   if (!isServiceError(error)) throw error;
   return grpc.status[error.code];
 }

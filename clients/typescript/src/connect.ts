@@ -47,7 +47,11 @@ export function connect(settings: Settings, serviceConfig?: grpc.ServiceConfig):
 
 function credentials({ ca, cert, key, tokenFile }: Settings): grpc.ChannelCredentials {
   if (!ca) return grpc.credentials.createInsecure();
-  const tls = grpc.credentials.createSsl(readFileSync(ca), key ? readFileSync(key) : null, cert ? readFileSync(cert) : null);
+  const tls = grpc.credentials.createSsl(
+    readFileSync(ca),
+    key ? readFileSync(key) : null,
+    cert ? readFileSync(cert) : null,
+  );
   return tokenFile ? grpc.credentials.combineChannelCredentials(tls, bearer(tokenFile)) : tls;
 }
 

@@ -11,7 +11,8 @@ export function settings(): Settings {
   const tokenFile = file("DINGGATE_TOKEN_FILE");
   if (Boolean(cert) !== Boolean(key)) throw new UsageError("DINGGATE_CERT and DINGGATE_KEY belong together");
   if (cert && !ca) throw new UsageError("DINGGATE_CERT needs DINGGATE_CA: without it the connection is plaintext");
-  if (tokenFile && !ca) throw new UsageError("DINGGATE_TOKEN_FILE needs DINGGATE_CA: a token is not sent over plaintext");
+  if (tokenFile && !ca)
+    throw new UsageError("DINGGATE_TOKEN_FILE needs DINGGATE_CA: a token is not sent over plaintext");
   return { address: required("DINGGATE_ADDR"), ca, cert, key, tokenFile };
 }
 

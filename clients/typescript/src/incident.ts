@@ -3,7 +3,12 @@
 import { randomUUID } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
-import { MemberOutcome, type GroupRef, type MemberRef, type MemberRefSchema } from "../gen/dinggate/group/v1/group_pb.js";
+import {
+  MemberOutcome,
+  type GroupRef,
+  type MemberRef,
+  type MemberRefSchema,
+} from "../gen/dinggate/group/v1/group_pb.js";
 import { GroupService } from "../gen/dinggate/group/v1/group_service_pb.js";
 import { MemberService, SyncMode } from "../gen/dinggate/group/v1/member_service_pb.js";
 import { ErrorInfoSchema } from "../gen/google/rpc/error_details_pb.js";
@@ -41,7 +46,7 @@ export class Incidents {
   // [/docs:create]
 
   // [docs:add]
-  /** Adds people. OK means that there is a verdict for each of them, not that each of them is in. */
+  /** Adds people. OK means that there is a verdict for each of them. Returns the reason for each who was refused. */
   async add(group: GroupRef, people: string[]): Promise<Map<string, string>> {
     const { memberResults } = await this.members.addMembers(
       { group, members: people.map(user), requestId: randomUUID() },
@@ -70,7 +75,7 @@ export class Incidents {
       if (!isServiceError(error) || error.code !== grpc.status.FAILED_PRECONDITION) throw error;
       const info = findDetail(statusOf(error), ErrorInfoSchema);
       if (info?.reason !== "REMOVAL_GUARD") throw error;
-      console.log(`  would remove ${info.metadata.to_remove}, at most ${info.metadata.max_removals} allowed: nothing done`);
+      console.log(`  not done: would remove ${info.metadata.to_remove}, allowed are ${info.metadata.max_removals}`);
       return false;
     }
   }

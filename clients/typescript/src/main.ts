@@ -39,7 +39,10 @@ function succeeds(run: (channel: grpc.Client) => Promise<void>) {
 }
 
 async function runCheck(name: string, check: Promise<void>): Promise<boolean> {
-  const fault = await check.then(() => undefined, (error: Error) => error);
+  const fault = await check.then(
+    () => undefined,
+    (error: Error) => error,
+  );
   console.log(fault ? `not ok ${name}: ${fault.message}` : `ok ${name}`);
   return fault === undefined;
 }

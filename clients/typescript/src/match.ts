@@ -4,7 +4,8 @@ import type { JsonValue } from "@bufbuild/protobuf";
 
 /** Differences, each with its path; none if it matches. */
 export function differences(expected: JsonValue, actual: JsonValue | undefined, path = ""): string[] {
-  const differs = (found: boolean) => (found ? [] : [`${path || "it"} is ${JSON.stringify(actual)}, not ${JSON.stringify(expected)}`]);
+  const differs = (found: boolean) =>
+    found ? [] : [`${path || "it"} is ${JSON.stringify(actual)}, not ${JSON.stringify(expected)}`];
   if (expected === null) return differs(actual === undefined);
   if (expected === "*") return differs(actual !== undefined && actual !== "");
   if (actual === undefined) return differs(isDefault(expected));
@@ -14,7 +15,9 @@ export function differences(expected: JsonValue, actual: JsonValue | undefined, 
   }
   if (typeof expected === "object") {
     if (actual === null || typeof actual !== "object" || Array.isArray(actual)) return differs(false);
-    return Object.entries(expected).flatMap(([key, value]) => differences(value, actual[key], path ? `${path}.${key}` : key));
+    return Object.entries(expected).flatMap(([key, value]) =>
+      differences(value, actual[key], path ? `${path}.${key}` : key),
+    );
   }
   return differs(expected === actual);
 }

@@ -2,7 +2,14 @@
 
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { createRegistry, fromJson, toJson, type DescMethodUnary, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import {
+  createRegistry,
+  fromJson,
+  toJson,
+  type DescMethodUnary,
+  type JsonObject,
+  type JsonValue,
+} from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import { file_dinggate_admin_v1_quota_service } from "../gen/dinggate/admin/v1/quota_service_pb.js";
 import { file_dinggate_admin_v1_token_service } from "../gen/dinggate/admin/v1/token_service_pb.js";
@@ -66,7 +73,8 @@ async function run(channel: grpc.Client, vector: Vector, variables: Map<string, 
 
   for (const { path, body } of vector.prepare ?? []) await post(path, body);
   const outcome = await call(channel, vector, variables);
-  for (const [variable, path] of Object.entries(vector.save ?? {})) variables.set(variable, valueAt(outcome.reply, path));
+  for (const [variable, path] of Object.entries(vector.save ?? {}))
+    variables.set(variable, valueAt(outcome.reply, path));
 
   const expected = (part: JsonValue | undefined) => substitute(part ?? {}, variables);
   return [

@@ -144,7 +144,8 @@ final class Checks {
 
   /** Reads a group past the gateway's memory. */
   private static void read(GroupServiceBlockingStub groups, GroupRef group) {
-    groups.getGroup(GetGroupRequest.newBuilder().setGroup(group).setMaxStaleness(Duration.getDefaultInstance()).build());
+    var now = Duration.getDefaultInstance();
+    groups.getGroup(GetGroupRequest.newBuilder().setGroup(group).setMaxStaleness(now).build());
   }
 
   private static void fault(int times, String fault) {

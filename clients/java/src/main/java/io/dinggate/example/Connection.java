@@ -70,7 +70,10 @@ record Connection(
     if (cert.isPresent()) {
       tls.keyManager(cert.get().toFile(), key.orElseThrow().toFile());
     }
-    return token.isPresent() ? CompositeChannelCredentials.create(tls.build(), new BearerToken(token.get())) : tls.build();
+    if (token.isEmpty()) {
+      return tls.build();
+    }
+    return CompositeChannelCredentials.create(tls.build(), new BearerToken(token.get()));
   }
   // [/docs:connect]
 }

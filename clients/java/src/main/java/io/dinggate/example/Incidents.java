@@ -65,10 +65,7 @@ final class Incidents {
   // [/docs:create]
 
   // [docs:add]
-  /**
-   * Adds people. OK means that there is a verdict for each of them, not that each of them is in. Returns why somebody was
-   * refused.
-   */
+  /** Adds people. OK means that there is a verdict for each of them. Returns the reason for each who was refused. */
   Map<String, String> add(GroupRef group, List<String> people) {
     var request = AddMembersRequest.newBuilder()
         .setGroup(group)

@@ -32,10 +32,12 @@ final class Match {
     } else if (actual == null) {
       good = DEFAULTS.contains(expected);
     } else if (expected instanceof JsonObject wanted && actual instanceof JsonObject found) {
-      return wanted.entrySet().stream()
-          .flatMap(entry -> differences(entry.getValue(), found.get(entry.getKey()), path + "." + entry.getKey()).stream())
+      return wanted.keySet().stream()
+          .flatMap(key -> differences(wanted.get(key), found.get(key), path + "." + key).stream())
           .toList();
-    } else if (expected instanceof JsonArray wanted && actual instanceof JsonArray found && wanted.size() == found.size()) {
+    } else if (expected instanceof JsonArray wanted
+        && actual instanceof JsonArray found
+        && wanted.size() == found.size()) {
       return IntStream.range(0, wanted.size())
           .boxed()
           .flatMap(i -> differences(wanted.get(i), found.get(i), path + "[" + i + "]").stream())

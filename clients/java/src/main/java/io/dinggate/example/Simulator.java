@@ -10,6 +10,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
+import java.util.function.UnaryOperator;
 
 /** The simulated DingTalk behind the gateway, for the checks that make it fail. */
 final class Simulator {
@@ -31,7 +32,7 @@ final class Simulator {
         .size();
   }
 
-  private String send(String path, java.util.function.UnaryOperator<HttpRequest.Builder> method) {
+  private String send(String path, UnaryOperator<HttpRequest.Builder> method) {
     var request = method.apply(HttpRequest.newBuilder(URI.create(address + path)).timeout(Duration.ofSeconds(10)));
     try {
       var response = http.send(request.build(), BodyHandlers.ofString());

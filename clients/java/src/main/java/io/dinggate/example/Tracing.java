@@ -42,7 +42,7 @@ final class Tracing {
   /** Makes a call inside a span and returns the id of its trace. */
   static String inSpan(OpenTelemetrySdk telemetry, Runnable call) {
     Span span = telemetry.getTracer("dinggate-client").spanBuilder("open incident").startSpan();
-    try (Scope scope = span.makeCurrent()) {
+    try (Scope current = span.makeCurrent()) {
       call.run();
     } finally {
       span.end();

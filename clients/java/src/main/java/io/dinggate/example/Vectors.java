@@ -121,8 +121,9 @@ final class Vectors {
       status.addProperty("message", "*");
       faults.addAll(Match.differences(status, outcome.status, "status"));
     }
+    var details = array(outcome.status, "details").asList();
     for (var detail : substitute(array(vector, "details")).getAsJsonArray()) {
-      if (array(outcome.status, "details").asList().stream().noneMatch(found -> Match.differences(detail, found, "").isEmpty())) {
+      if (details.stream().noneMatch(found -> Match.differences(detail, found, "").isEmpty())) {
         faults.add("no detail " + detail + " in " + outcome.status);
       }
     }
@@ -135,7 +136,8 @@ final class Vectors {
     if (method == null) {
       throw new IllegalArgumentException("no method " + vector.get("rpc"));
     }
-    var request = ((PrototypeMarshaller<Message>) method.getRequestMarshaller()).getMessagePrototype().newBuilderForType();
+    var marshaller = (PrototypeMarshaller<Message>) method.getRequestMarshaller();
+    var request = marshaller.getMessagePrototype().newBuilderForType();
     JsonFormat.parser().usingTypeRegistry(DETAILS).merge(substitute(vector.get("request")).toString(), request);
 
     var trailers = new AtomicReference<>(new Metadata());
