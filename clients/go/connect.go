@@ -17,7 +17,7 @@ import (
 // [docs:service-config]
 
 // serviceConfig balances over all addresses of the name, and repeats calls that ended UNAVAILABLE. No other code may be
-// listed here: dinggate answers UNAVAILABLE only where a repeat is safe.
+// listed here. A connection that breaks under a call ends it as UNAVAILABLE, too: a write needs a request_id.
 const serviceConfig = `{
   "loadBalancingConfig": [{"round_robin": {}}],
   "methodConfig": [{

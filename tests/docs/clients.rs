@@ -7,8 +7,9 @@ use std::{
 };
 
 /// As a reader knows it, its directory in `clients/`, how its files end, and as a code block is marked.
-const LANGUAGES: [(&str, &str, &str, &str); 4] = [
+const LANGUAGES: [(&str, &str, &str, &str); 5] = [
     ("Go", "go", "go", "go"),
+    ("Java", "java", "java", "java"),
     ("Python", "python", "py", "python"),
     ("TypeScript", "typescript", "ts", "typescript"),
     ("Rust", "rust", "rs", "rust"),

@@ -76,8 +76,8 @@ pub fn connect(settings: &Settings) -> Result<Channel, Failure> {
 // [/docs:connect]
 
 // [docs:service-config]
-/// tonic has no service config: repeats a call that ended UNAVAILABLE, with its `request_id`. No other code may be
-/// repeated like this: dinggate answers UNAVAILABLE only where a repeat is safe.
+/// tonic has no service config: repeats a call that ended UNAVAILABLE. No other code may be repeated like this. A
+/// connection that breaks under a call ends it as UNAVAILABLE, too: a write needs a `request_id`.
 pub async fn repeat<T, F>(mut call: impl FnMut() -> F) -> Result<Response<T>, Status>
 where
     F: Future<Output = Result<Response<T>, Status>>,

@@ -7,8 +7,8 @@ from pathlib import Path
 import grpc
 
 # [docs:service-config]
-# Balances over all addresses of the name, and repeats calls that ended UNAVAILABLE. No other code may be listed here:
-# dinggate answers UNAVAILABLE only where a repeat is safe.
+# Balances over all addresses of the name, and repeats calls that ended UNAVAILABLE. No other code may be listed here.
+# A connection that breaks under a call ends it as UNAVAILABLE, too: a write needs a request_id.
 SERVICE_CONFIG = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],

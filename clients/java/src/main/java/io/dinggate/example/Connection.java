@@ -28,7 +28,8 @@ record Connection(
   // [docs:service-config]
   /**
    * gRPC repeats calls by itself, and only those that end in UNAVAILABLE: dinggate never answers so where a write may
-   * have taken effect, unless it does no harm twice.
+   * have taken effect, unless it does no harm twice. A connection that breaks under a call ends it as UNAVAILABLE, too:
+   * a write needs a request_id.
    */
   static final String SERVICE_CONFIG = """
       {
