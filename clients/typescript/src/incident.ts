@@ -30,6 +30,8 @@ export class Incidents {
   // [docs:create]
   /** Opens the group of an incident and returns its handle. Keep all of it: some calls need the one id, some the other. */
   async open(title: string, owner: string, people: string[]): Promise<GroupRef> {
+    let cost: unknown;
+    const onTrailers = (trailers: grpc.Metadata) => (cost = trailers.get("x-dinggate-upstream-calls"));
     const { group, complete } = await this.groups.createGroup(
       {
         title,
@@ -38,9 +40,10 @@ export class Incidents {
         kind: { case: "internal", value: {} },
         requestId: randomUUID(), // one per intention: whoever repeats the call repeats it with this
       },
-      { timeout: TIMEOUT, onTrailers: printCost },
+      { timeout: TIMEOUT, onTrailers },
     );
-    if (!complete) console.log("not everybody is in yet: AddMembers adds the rest");
+    console.log(`  calls to DingTalk: ${cost}`);
+    if (!complete) console.log("  not everybody is in yet: AddMembers adds the rest");
     return group!.ref!;
   }
   // [/docs:create]
@@ -100,8 +103,4 @@ function user(userId: string): MessageInitShape<typeof MemberRefSchema> {
 
 function name({ id }: MemberRef): string {
   return id.value ?? "";
-}
-
-function printCost(trailers: grpc.Metadata) {
-  console.log(`  calls to DingTalk: ${trailers.get("x-dinggate-upstream-calls")}`);
 }

@@ -32,7 +32,9 @@ public final class Main {
       System.err.println(e.getMessage());
       return 2;
     } catch (IOException | RuntimeException e) {
-      System.err.println(e);
+      for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+        System.err.println(cause);
+      }
       return 1;
     }
   }
