@@ -126,7 +126,8 @@ PROGRAMS = [
             "mvn": "Maven 3.8 or newer, on Debian: apt-get install maven",
         },
         [["mvn", "--quiet", "--batch-mode", "package"]],
-        ["java", "-jar", "target/dinggate-example.jar"],
+        # It lives for a second: no time for the second compiler to pay.
+        ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar", "target/dinggate-example.jar"],
     ),
     Program(
         "python",
@@ -153,6 +154,6 @@ PROGRAMS = [
         {"cargo": "Rust 1.89 or newer, rustup.rs"},
         [["cargo", "build", "--quiet", "--locked", "--target-dir", "target"]],
         ["target/debug/dinggate-example"],
-        checks=("usage", "probe", "example"),
+        checks=("usage", "probe", "example", "tls", "mtls"),
     ),
 ]

@@ -12,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import identity
 import traces
 from gateway import Sandbox, free_address
 from program import CLIENTS, PROGRAMS, expect, succeeded
@@ -125,6 +126,7 @@ CHECKS = [
     late,
     restart,
     trace,
+    *identity.CHECKS,
 ]
 
 
