@@ -38,6 +38,8 @@
 //! | `POST /_sim/apps/{app_key}/events` | `{"type": "any", "data": {}}`: pushes any event |
 //! | `POST /_sim/events/{id}/again` | pushes an event once more |
 //! | `POST /_sim/apps/{app_key}/subscriptions` | `{"types": ["chat_quit"]}`: the types of events that are made for an app |
+//! | `POST /_sim/apps/{app_key}/callback` | where it is pushed to by HTTP (see [`Callback`]), if that passes the check: `{"url": "http://…", "token": "…", "aes_key": "…", "owner_key": "…"}` |
+//! | `DELETE /_sim/apps/{app_key}/callback` | it is not any more |
 //! | `GET /_sim/apps/{app_key}/connections` | the open Stream connections |
 //! | `POST /_sim/apps/{app_key}/connections/disconnect` | `{"reason": "…"}`: announces that they are closed soon |
 //! | `POST /_sim/apps/{app_key}/connections/cut` | cuts them |
@@ -47,6 +49,7 @@
 //!
 //! A success is 200; what cannot be done is 400 or 404 with `{"error": "…"}`.
 //!
+//! [`Callback`]: crate::Callback
 //! [`Fault`]: crate::Fault
 //! [`PushCounters`]: crate::PushCounters
 //! [`PushRules`]: crate::PushRules
@@ -75,8 +78,12 @@ pub(crate) const PREFIX: &str = "/_sim/";
 /// A refusal: the status and the reason.
 type Refused = (StatusCode, String);
 
-pub(crate) fn answer(shared: &Arc<Shared>, call: &Call) -> Answer {
-    match serve(shared, call) {
+pub(crate) async fn answer(shared: &Arc<Shared>, call: &Call) -> Answer {
+    let outcome = match pushes::register_callback(shared, call).await {
+        Some(outcome) => outcome,
+        None => serve(shared, call),
+    };
+    match outcome {
         Ok(body) => Answer::json(StatusCode::OK, &body),
         Err((status, error)) => Answer::json(status, &json!({"error": error})),
     }

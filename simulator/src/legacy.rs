@@ -1,6 +1,7 @@
 //! The legacy face, every path but `/v1.0` and `/v2.0`: token in the query, HTTP 200 whatever happens, `errcode`.
 
 mod codes;
+mod failed;
 mod groups;
 mod messages;
 mod roles;
@@ -16,14 +17,18 @@ use serde_json::{Map, Value, json};
 
 use crate::call::{Answer, Call};
 use crate::reference::{self, Complaint, Operation, Route, TokenPlace, Types};
+use crate::state::State;
 use crate::world::{Caller, Refusal, World};
 
 const TOKEN_PARAMETER: &str = "access_token";
 
 /// The answer to a request of this face.
-pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
+pub(crate) fn answer(state: &mut State, call: &Call) -> Answer {
     let outcome = match &call.route {
-        Route::Operation(operation, _) => serve(world, call, operation),
+        Route::Operation(operation, _) if operation.id == failed::LIST => {
+            failed::list(state, call, operation)
+        }
+        Route::Operation(operation, _) => state.change(|world| serve(world, call, operation)),
         Route::WrongMethod("GET") => Err(Failure::new(43001, "需要GET请求")),
         Route::WrongMethod(_) => Err(Failure::new(43002, "需要POST请求")),
         Route::Unknown => Err(Failure::new(22, "Invalid method")),

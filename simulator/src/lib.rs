@@ -35,7 +35,10 @@ mod world;
 
 pub use faults::{ANY, Chance, Fault, Planned};
 pub use log::{CallRecord, Counter, Tally};
-pub use push::{Offline, PushCounters, PushRules, PushedEvent, Sharing, Silence, State as PushState};
+pub use push::{
+    Callback, CallbackError, CallbackRequest, Offline, PushCounters, PushRules, PushedEvent, Sharing,
+    SignatureParameter, Silence, Spelling, State as PushState, TimestampParameter,
+};
 pub use quotas::{BanPage, Limit, Quotas};
 pub use reference::API_JSON;
 pub use seed::{Seed, SeedError};

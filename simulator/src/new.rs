@@ -2,6 +2,7 @@
 
 mod cards;
 mod codes;
+mod failed;
 mod messages;
 pub(crate) mod roles;
 pub(crate) mod scenes;
@@ -30,6 +31,9 @@ pub(crate) fn answer(state: &mut State, call: &Call) -> Answer {
     let outcome = match &call.route {
         Route::Operation(operation, _) if operation.id == stream::OPEN => {
             stream::open(state, call, operation)
+        }
+        Route::Operation(operation, _) if operation.id == failed::LIST => {
+            failed::list(state, call, operation)
         }
         Route::Operation(operation, params) => state.change(|world| serve(world, call, operation, params)),
         Route::WrongMethod(_) => Err(Failure::new(405, "", "Method Not Allowed")),

@@ -1,13 +1,17 @@
-//! Events on their way to apps: which were made, which were pushed over Stream connections, which came to be
-//! acknowledged, and when the others are pushed again. `rules` has how; `event` and `frame` have what is sent;
-//! `connections` has to whom; `socket` is the WebSocket; `clock` wakes up in time.
+//! Events on their way to apps: which were made, which were pushed, which came to be acknowledged, and when the others
+//! are pushed again. `rules` has how, `event` what. Over Stream connections: `stream`, with `connections`, `frame`, the
+//! `socket` that does as it is told, and the `clock` that wakes up in time. By HTTP: `posts`, with `callback` and
+//! `envelope`. `trouble` is for tests.
 
 pub(crate) mod burst;
+mod callback;
 pub(crate) mod clock;
 mod connections;
 mod counters;
+mod envelope;
 mod event;
 mod frame;
+pub(crate) mod posts;
 mod rules;
 pub(crate) mod socket;
 mod stream;
@@ -18,17 +22,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+pub use self::callback::{Callback, CallbackError, CallbackRequest, SignatureParameter, TimestampParameter};
 use self::connections::Connections;
 pub(crate) use self::connections::Order;
 pub use self::connections::Silence;
 pub use self::counters::{PushCounters, PushedEvent};
 pub(crate) use self::event::Event;
-pub use self::rules::{Offline, PushRules, Sharing};
+pub(crate) use self::posts::Post;
+use self::posts::Posts;
+pub use self::rules::{Offline, PushRules, Sharing, Spelling};
 use crate::quotas::{Gate, Moment};
 
+/// The failed pushes in one answer.
+pub(crate) const FAILED_PAGE: usize = 200;
 /// Older events are forgotten, so that a simulator may run for months; the counters go on.
 const MAX_RECORDS: usize = 200_000;
 
@@ -43,6 +53,7 @@ pub(crate) struct Pushes {
     /// The events that wait to be released, while pushes are held back.
     held: Option<Vec<u64>>,
     connections: Connections,
+    posts: Posts,
     counters: BTreeMap<String, PushCounters>,
     /// Makes the ids of messages of this simulator unlike those of others.
     run: u32,
@@ -57,16 +68,21 @@ pub(crate) struct Pushes {
 #[derive(Debug)]
 struct Record {
     event: Event,
+    /// By stream.
     state: State,
-    /// How often it was pushed, or would have been had there been a connection.
+    /// How often it was pushed by stream, or would have been had there been a connection.
     attempts: usize,
     due: Option<Instant>,
+    /// By HTTP.
+    callback: State,
 }
 
 /// How far an event has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
+    /// It does not go this way.
+    Off,
     /// It was not pushed yet.
     Waiting,
     /// It was pushed, and no acknowledgement has come yet.
@@ -80,7 +96,8 @@ pub enum State {
 }
 
 impl Pushes {
-    pub(crate) fn new() -> Pushes {
+    /// What is to be pushed by HTTP goes to `sender`.
+    pub(crate) fn new(sender: UnboundedSender<Post>) -> Pushes {
         Pushes {
             rules: PushRules::default(),
             records: VecDeque::new(),
@@ -88,6 +105,7 @@ impl Pushes {
             due: BTreeSet::new(),
             held: None,
             connections: Connections::default(),
+            posts: Posts::new(sender),
             counters: BTreeMap::new(),
             run: rand::random(),
             messages: 0,
@@ -103,7 +121,8 @@ impl Pushes {
         let (forgotten, messages) = (self.forgotten + self.records.len() as u64, self.messages);
         self.connections.cut_all();
         let connections = std::mem::take(&mut self.connections);
-        *self = Pushes { forgotten, messages, connections, wake, changed, ..Pushes::new() };
+        let fresh = Pushes::new(self.posts.sender.clone());
+        *self = Pushes { forgotten, messages, connections, wake, changed, ..fresh };
         self.changed();
     }
 
@@ -120,14 +139,21 @@ impl Pushes {
         if self.records.len() == MAX_RECORDS {
             self.forget_oldest();
         }
+        let by_http = self.has_callback(&event.app_key);
+        // Who has a callback and never registered for Stream mode does not want it.
+        let by_stream = !by_http || self.counters(&event.app_key).tickets > 0;
         self.count(&event.app_key).made += 1;
-        self.records.push_back(Record { event, state: State::Waiting, attempts: 0, due: None });
+        let state = if by_stream { State::Waiting } else { State::Off };
+        self.records.push_back(Record { event, state, attempts: 0, due: None, callback: State::Off });
         let number = self.forgotten + self.records.len() as u64;
-        let delay = self.rules.delay_ms + rand::rng().random_range(0..=self.rules.jitter_ms);
-        if delay == 0 {
+        if by_http {
+            self.post(number, gate, now);
+        }
+        let delay = self.rules.delay();
+        if by_stream && delay.is_zero() {
             self.attempt(number, gate, now);
-        } else {
-            self.schedule(number, now.instant + Duration::from_millis(delay));
+        } else if by_stream {
+            self.schedule(number, now.instant + delay);
         }
         self.changed();
     }
@@ -232,6 +258,16 @@ impl Pushes {
     fn set_state(&mut self, number: u64, state: State) {
         if let Some(record) = self.record_mut(number) {
             record.state = state;
+        }
+    }
+
+    fn callback_state(&self, number: u64) -> Option<State> {
+        self.record(number).map(|record| record.callback)
+    }
+
+    fn set_callback_state(&mut self, number: u64, state: State) {
+        if let Some(record) = self.record_mut(number) {
+            record.callback = state;
         }
     }
 

@@ -75,7 +75,7 @@ async fn handle(
     }
     let call = Call::read(request, peer).await.ok_or(Dropped)?;
     if call.path.starts_with(control::PREFIX) {
-        return Ok(control::answer(&shared, &call).into_response());
+        return Ok(control::answer(&shared, &call).await.into_response());
     }
     let latency = shared.lock().latency;
     let (seq, fault) = match shared.lock().receive(&call) {

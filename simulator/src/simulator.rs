@@ -53,9 +53,11 @@ impl Simulator {
     pub async fn start(options: Options) -> io::Result<Simulator> {
         let listener = server::bind(options.addr)?;
         let addr = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(options.seed, options.quotas));
+        let (shared, posts) = Shared::new(options.seed, options.quotas);
+        let shared = Arc::new(shared);
         shared.tasks.spawn(server::run(listener, shared.clone()));
         shared.tasks.spawn(push::clock::run(shared.clone()));
+        shared.tasks.spawn(push::posts::run(shared.clone(), posts));
         shared.tasks.close();
         let stop = Arc::new(shared.stop.clone().drop_guard());
         Ok(Simulator { shared, addr, _stop: stop })

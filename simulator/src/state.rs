@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::call::{Answer, Call};
 use crate::faults::{Fault, Faults};
 use crate::log::Log;
-use crate::push::{Event, Order, Pushes};
+use crate::push::{Event, Order, Post, Pushes};
 use crate::quotas::{BanPage, Gate, Limit, Moment, Quotas, Refusal};
 use crate::reference::{Generation, Route, TokenPlace};
 use crate::seed::Seed;
@@ -55,7 +55,9 @@ pub(crate) enum Received {
 }
 
 impl Shared {
-    pub(crate) fn new(seed: Seed, quotas: Quotas) -> Shared {
+    /// What is to be pushed by HTTP comes out of the receiver.
+    pub(crate) fn new(seed: Seed, quotas: Quotas) -> (Shared, UnboundedReceiver<Post>) {
+        let (sender, posts) = unbounded_channel();
         let state = State {
             world: World::new(&seed),
             gate: Gate::new(seed.quotas.clone().unwrap_or_else(|| quotas.clone())),
@@ -63,15 +65,16 @@ impl Shared {
             quotas,
             faults: Faults::default(),
             log: Log::default(),
-            pushes: Pushes::new(),
+            pushes: Pushes::new(sender),
             latency: Duration::ZERO,
         };
-        Shared {
+        let shared = Shared {
             state: Mutex::new(state),
             connections: AtomicU64::new(0),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
-        }
+        };
+        (shared, posts)
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -126,7 +129,7 @@ impl State {
     pub(crate) fn apply(&mut self, call: &Call) -> Answer {
         match call.generation() {
             Generation::New => new::answer(self, call),
-            Generation::Legacy => self.change(|world| legacy::answer(world, call)),
+            Generation::Legacy => legacy::answer(self, call),
         }
     }
 
@@ -137,15 +140,15 @@ impl State {
             let born_ms = self.now_ms();
             let data = change.data(born_ms);
             for app_key in self.world.subscribers(&change.corp_id, change.kind()) {
-                self.push(&app_key, change.kind(), data.clone());
+                self.push(&app_key, change.kind(), data.clone(), born_ms);
             }
         }
         outcome
     }
 
     /// Pushes an event to an app, whatever it wants; the id, or `None` if there is no such app.
-    pub(crate) fn push(&mut self, app_key: &str, kind: &str, data: String) -> Option<String> {
-        let (now, born_ms) = (self.moment(), self.now_ms());
+    pub(crate) fn push(&mut self, app_key: &str, kind: &str, data: String, born_ms: u64) -> Option<String> {
+        let now = self.moment();
         let event = Event { data, ..Event::new(app_key, self.world.identity(app_key)?, kind, born_ms) };
         let id = event.id.clone();
         self.pushes.push(event, &mut self.gate, now);

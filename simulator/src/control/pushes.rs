@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Refused, bad, read};
 use crate::call::Call;
-use crate::push::{PushRules, Silence, burst};
+use crate::push::{Callback, PushRules, Silence, burst, posts};
 use crate::state::{Shared, State};
 use crate::world::GroupChange;
 
@@ -71,6 +71,20 @@ pub(super) fn serve(shared: &Arc<Shared>, call: &Call, path: &[&str]) -> Result<
     Ok(Some(answer))
 }
 
+/// `None` if something else is asked for. The check waits for the callback's answer.
+pub(super) async fn register_callback(shared: &Shared, call: &Call) -> Option<Result<Value, Refused>> {
+    let app = call.path.strip_prefix("/_sim/apps/")?.strip_suffix("/callback")?;
+    if call.method != "POST" {
+        return None;
+    }
+    let callback: Callback = match read(call) {
+        Ok(callback) => callback,
+        Err(refused) => return Some(Err(refused)),
+    };
+    let outcome = posts::register(shared, app, callback).await;
+    Some(outcome.map(|()| done()).map_err(bad))
+}
+
 fn of_app(state: &mut State, call: &Call, app: &str, path: &[&str]) -> Result<Option<Value>, Refused> {
     let connections = |count: usize| json!({"connections": count});
     let answer = match (call.method.as_str(), path) {
@@ -81,7 +95,8 @@ fn of_app(state: &mut State, call: &Call, app: &str, path: &[&str]) -> Result<Op
                 Value::String(text) => text,
                 data => data.to_string(),
             };
-            match state.push(app, &body.kind, data) {
+            let born_ms = state.now_ms();
+            match state.push(app, &body.kind, data, born_ms) {
                 Some(id) => json!({"id": id}),
                 None => known(false, format!("no app \"{app}\""))?,
             }
@@ -89,6 +104,10 @@ fn of_app(state: &mut State, call: &Call, app: &str, path: &[&str]) -> Result<Op
         ("POST", ["subscriptions"]) => {
             let body: Subscriptions = read(call)?;
             known(state.world.subscribe(app, body.types), format!("no app \"{app}\""))?
+        }
+        ("DELETE", ["callback"]) => {
+            state.pushes.remove_callback(app);
+            done()
         }
         ("GET", ["connections"]) => json!(state.pushes.connection_names(app)),
         ("POST", ["connections", "disconnect"]) => {

@@ -13,7 +13,7 @@ pub struct PushCounters {
     pub pushed: u64,
     /// Events that were pushed once more because no acknowledgement came, or because that was asked for.
     pub redelivered: u64,
-    /// Events acknowledged: nothing but these may be counted on to have arrived.
+    /// Events acknowledged by stream: nothing but these may be counted on to have arrived.
     pub acked: u64,
     /// Acknowledgements of events that were acknowledged before.
     pub acked_again: u64,
@@ -23,8 +23,16 @@ pub struct PushCounters {
     pub lost: u64,
     /// Attempts to push an event to an app without a connection.
     pub unserved: u64,
-    /// Events that came empty because the month was used up.
+    /// Events that came empty, or by HTTP not at all, because the month was used up.
     pub over_quota: u64,
+    /// Requests to the callback, repeats included.
+    pub posted: u64,
+    /// Of these, how many were answered as they have to be.
+    pub confirmed: u64,
+    /// Of these, how many were not.
+    pub unconfirmed: u64,
+    /// Events given up, for the list of the failed.
+    pub failed: u64,
     /// Tickets handed out.
     pub tickets: u64,
     /// Connections opened.
@@ -48,9 +56,11 @@ pub struct PushedEvent {
     pub born_ms: u64,
     /// The `data` of its frames.
     pub data: String,
-    /// How far it has come.
+    /// How far it has come by stream.
     pub state: State,
-    /// How often it was pushed, or would have been had there been a connection.
+    /// How far it has come by HTTP.
+    pub callback: State,
+    /// How often it was pushed by stream, or would have been had there been a connection.
     pub attempts: usize,
 }
 
@@ -86,6 +96,7 @@ impl Record {
             born_ms: self.event.born_ms,
             data: self.event.data.clone(),
             state: self.state,
+            callback: self.callback,
             attempts: self.attempts,
         }
     }

@@ -1,5 +1,8 @@
 //! How events are pushed: what DingTalk publishes, what it leaves open, and trouble to order.
 
+use std::time::Duration;
+
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 /// How events are pushed. Times are in milliseconds.
@@ -26,8 +29,14 @@ pub struct PushRules {
     pub delay_ms: u64,
     /// And up to so much longer, by lot: events overtake each other.
     pub jitter_ms: u64,
-    /// The share of pushes by stream that come twice.
+    /// The share of pushes that come twice.
     pub duplicates: f64,
+    /// How long an answer of a callback is waited for.
+    pub callback_ms: u64,
+    /// How long after each push by HTTP that was not answered as it has to be it is pushed again.
+    pub callback_retries_ms: Vec<u64>,
+    /// How long after the last attempt an event gets into the list of the failed.
+    pub failed_ms: u64,
 }
 
 /// Who gets an event where an app has several connections.
@@ -54,7 +63,23 @@ pub enum Offline {
     Keep,
 }
 
+/// How an HTTP callback spells the fields of an event.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spelling {
+    /// `EventType`, `EventTime`, `CorpId`, `BizId` and `eventId` around the lower camel case of Stream frames.
+    #[default]
+    Current,
+    /// Upper camel case, times as strings, no event id.
+    Older,
+}
+
 impl PushRules {
+    /// How long an event waits before it is pushed first.
+    pub(crate) fn delay(&self) -> Duration {
+        Duration::from_millis(self.delay_ms + rand::rng().random_range(0..=self.jitter_ms))
+    }
+
     /// The value that cannot be.
     pub(crate) fn fault(&self) -> Option<&'static str> {
         if !(0.0..=1.0).contains(&self.duplicates) {
@@ -79,6 +104,9 @@ impl Default for PushRules {
             delay_ms: 0,
             jitter_ms: 0,
             duplicates: 0.0,
+            callback_ms: 2_500,
+            callback_retries_ms: vec![10_000, 30_000],
+            failed_ms: 180_000,
         }
     }
 }

@@ -19,6 +19,7 @@ impl Pushes {
         for number in held {
             self.attempt(number, gate, now);
         }
+        self.release_posts(reversed);
         self.changed();
     }
 
@@ -26,8 +27,9 @@ impl Pushes {
     pub(crate) fn push_again(&mut self, id: &str, now: Moment) -> bool {
         let Some(index) = self.records.iter().rposition(|record| record.event.id == id) else { return false };
         let (event, number) = (self.records[index].event.clone(), self.forgotten + 1 + index as u64);
+        let posted = self.post_again(number, &event);
         if !self.send(number, &event, now, false) {
-            return false;
+            return posted;
         }
         if self.records[index].state == State::Waiting {
             self.set_state(number, State::Pushed);

@@ -30,11 +30,18 @@
 //! # }
 //! ```
 //!
+//! [`Simulator::set_callback`] pushes by HTTP, encrypted and signed; [`Callback::request`] makes such requests for tests
+//! that spoil them. Who has a callback and never registered for Stream mode is pushed to by HTTP alone, who has done both
+//! gets each event both ways. What failed is listed by the operations `events.failed.list` and
+//! `events.failed.list_legacy`, [`PushRules::failed_ms`] after the last attempt.
+//!
 //! Registration is the operation `stream.open`: [`Simulator::fail_next`] and the other faults refuse, delay or spoil it,
 //! [`Simulator::requests`] counts it. It is no token request and counts among [`Simulator::total_requests`].
 
 use super::Simulator;
-use crate::push::{PushCounters, PushRules, PushedEvent, Silence, State, burst};
+use crate::push::{
+    Callback, CallbackError, PushCounters, PushRules, PushedEvent, Silence, State, burst, posts,
+};
 use crate::world::GroupChange;
 use serde_json::Value;
 
@@ -75,10 +82,21 @@ impl Simulator {
         self.shared.lock().pushes.events(app_key)
     }
 
-    /// The ids of those that the app has acknowledged.
+    /// The ids of those that the app has acknowledged, by stream or by HTTP.
     pub fn acked_events(&self, app_key: &str) -> Vec<String> {
-        let events = self.events(app_key).into_iter().filter(|event| event.state == State::Acked);
-        events.map(|event| event.id).collect()
+        let events = self.events(app_key).into_iter();
+        let acked = events.filter(|event| [event.state, event.callback].contains(&State::Acked));
+        acked.map(|event| event.id).collect()
+    }
+
+    /// Pushes an app's events to a callback from now on, if it passes the check with `check_url`.
+    pub async fn set_callback(&self, app_key: &str, callback: Callback) -> Result<(), CallbackError> {
+        posts::register(&self.shared, app_key, callback).await
+    }
+
+    /// Pushes nothing more to an app's callback.
+    pub fn remove_callback(&self, app_key: &str) {
+        self.shared.lock().pushes.remove_callback(app_key);
     }
 
     /// The `connectionId`s of an app's open Stream connections, oldest first.
@@ -128,7 +146,9 @@ impl Simulator {
     /// # Panics
     /// When there is no such app.
     pub fn push_event(&self, app_key: &str, event_type: &str, data: &Value) -> String {
-        let id = self.shared.lock().push(app_key, event_type, data.to_string());
+        let mut state = self.shared.lock();
+        let born_ms = state.now_ms();
+        let id = state.push(app_key, event_type, data.to_string(), born_ms);
         id.unwrap_or_else(|| panic!("no app {app_key:?}"))
     }
 

@@ -1,6 +1,7 @@
 //! The simulator over real HTTP, as a client sees it.
 #![allow(clippy::unwrap_used, reason = "clippy allows it in tests, not in the functions they share")]
 
+mod callbacks;
 mod cards;
 mod client;
 mod control;
