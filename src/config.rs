@@ -14,6 +14,7 @@ use crate::{
     dingtalk::{
         App, DingtalkConfig, LimitsConfig, breaker::BreakerConfig, retry::RetryConfig, token::TokenConfig,
     },
+    event::EventsConfig,
     group::CacheConfig,
     server::{AuthConfig, ServerConfig},
     store::StoreConfig,
@@ -72,6 +73,8 @@ pub struct Config {
     pub cache: CacheConfig,
     /// `[store]`
     pub store: StoreConfig,
+    /// `[events]`
+    pub events: EventsConfig,
     /// `[telemetry]`
     pub telemetry: TelemetryConfig,
 }

@@ -33,6 +33,7 @@ use self::{
 use crate::{
     config::{Config, Loaded},
     dingtalk::Client,
+    event::Feed,
     group::Groups,
     service::{Apps, Callers, Limits, Once, Stack},
     store::Store,
@@ -50,6 +51,7 @@ pub struct Server {
     apps: Apps,
     client: Client,
     groups: Groups,
+    feed: Feed,
     once: Once,
     store: Store,
     callers: Callers,
@@ -60,12 +62,14 @@ pub struct Server {
 impl Server {
     /// Wires the parts and binds the ports. Calls nobody yet.
     pub async fn build(loaded: Loaded) -> anyhow::Result<Self> {
-        let Config { server: config, dingtalk, token, limits, retry, breaker, cache, store, .. } =
+        let Config { server: config, dingtalk, token, limits, retry, breaker, cache, store, events, .. } =
             loaded.config;
         let store = Store::open(&store).map_err(|error| anyhow!(error))?;
         let client = Client::new(&dingtalk, &token, &limits, &retry, &breaker, store.budgets.clone())
             .map_err(|error| anyhow!(error))?;
+        let aliases = loaded.apps.iter().map(|app| app.alias());
         Ok(Self {
+            feed: Feed::new(&store, &events, aliases),
             apps: Apps::new(loaded.apps),
             client: client.clone(),
             groups: Groups::new(client, cache, store.notices.clone(), store.facts.clone()),
@@ -142,7 +146,8 @@ impl Server {
         let (grpc, http) = (tokio::spawn(listener.serve(self.grpc)), tokio::spawn(http.into_future()));
         set_all(&health, ServingStatus::Serving).await;
         info!(%grpc_addr, %http_addr, tls, apps, "serving");
-        Ok(Serving { config: self.config, grpc, http, stop_grpc, stop_http, ready, health })
+        let feed = self.feed;
+        Ok(Serving { config: self.config, grpc, http, stop_grpc, stop_http, ready, health, feed })
     }
 }
 
@@ -155,6 +160,7 @@ struct Serving {
     stop_http: CancellationToken,
     ready: watch::Sender<bool>,
     health: HealthReporter,
+    feed: Feed,
 }
 
 impl Serving {
@@ -166,6 +172,8 @@ impl Serving {
         sleep(self.config.drain_delay).await;
         self.stop_grpc.cancel();
         end_watches(&mut self.health).await;
+        // Watchers would not end by themselves; they come back elsewhere, where they left off.
+        self.feed.close();
         match timeout(self.config.drain_timeout, &mut self.grpc).await {
             Ok(ended) => ended.context("the gRPC server panicked")?,
             Err(_) => {

@@ -184,7 +184,7 @@ impl Loader {
             // Of a file that says nothing, nothing follows.
             return Err(Faults(self.faults));
         }
-        let Config { server, auth, dingtalk, limits, token, retry, breaker, cache, store, telemetry } =
+        let Config { server, auth, dingtalk, limits, token, retry, breaker, cache, store, events, telemetry } =
             &self.config;
         let faults = [
             server.faults(auth),
@@ -195,6 +195,7 @@ impl Loader {
             breaker.faults(),
             cache.faults(),
             store.faults(),
+            events.faults(),
             telemetry.faults(),
         ];
         for (path, text) in faults.into_iter().flatten() {

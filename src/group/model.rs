@@ -26,7 +26,7 @@ pub struct GroupRef {
 
 impl GroupRef {
     /// The ids there are.
-    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
         let open_id = self.open_conversation_id.as_ref().map(|id| &id.0);
         open_id.into_iter().chain(self.chat_id.as_ref().map(|id| &id.0)).map(String::as_str)
     }

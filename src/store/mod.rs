@@ -13,13 +13,17 @@ use tokio_util::sync::DropGuard;
 
 pub use self::calendar::month_end;
 pub use self::config::{OnFailure, StoreConfig, StoreKind};
-use self::memory::{MemoryBudgets, MemoryFacts, MemoryNotices, MemoryOutcomes};
+pub use self::leases::{Fence, Leases};
+pub use self::log::{AppendError, Entry, Extent, Log, Page, Position, Retention};
+use self::memory::{MemoryBudgets, MemoryFacts, MemoryLeases, MemoryLog, MemoryNotices, MemoryOutcomes};
 use self::parts::Parts;
 use self::spacing::Spacing;
 
 mod calendar;
 mod config;
 mod degrade;
+mod leases;
+mod log;
 pub mod memory;
 mod parts;
 mod redis;
@@ -262,6 +266,10 @@ pub struct Store {
     pub notices: Arc<dyn Notices>,
     /// Facts that are dear to find out again.
     pub facts: Arc<dyn Facts>,
+    /// Logs of what happened.
+    pub log: Arc<dyn Log>,
+    /// Who of many may do something now.
+    pub leases: Arc<dyn Leases>,
     /// How the store does.
     pub health: watch::Receiver<Health>,
     replicas: watch::Receiver<u32>,
@@ -299,11 +307,14 @@ impl Store {
     pub fn memory() -> Self {
         // What these tell never changes, so nobody needs to be there to tell it.
         let (health, replicas) = (watch::channel(Health::Up).1, watch::channel(1).1);
+        let leases = Arc::new(MemoryLeases::default());
         Self {
             budgets: Arc::new(MemoryBudgets::default()),
             outcomes: Arc::new(MemoryOutcomes::default()),
             notices: Arc::new(MemoryNotices::default()),
             facts: Arc::new(MemoryFacts::default()),
+            log: Arc::new(MemoryLog::new(leases.clone())),
+            leases,
             health,
             replicas,
             _open: None,

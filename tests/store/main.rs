@@ -8,6 +8,8 @@ mod support;
 
 mod budgets;
 mod facts;
+mod leases;
+mod log;
 mod notices;
 mod outage;
 mod outcomes;

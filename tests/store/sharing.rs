@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use dinggate::store::{Ask, Reserved, Slot, Store};
+use bytes::Bytes;
+use dinggate::store::{Ask, Entry, Reserved, Retention, Slot, Store};
 use tokio::time::timeout;
 
 use crate::support::{Redis, SOON, ask, millis, open, place};
@@ -110,8 +111,12 @@ async fn nothing_but_facts_is_kept_for_ever() {
         store.budgets.pause(&ask, limit, millis(1)).await.unwrap();
     }
     store.outcomes.claim("k", &[1; 32], millis(60_000)).await.unwrap();
+    store.leases.acquire("l", millis(60_000)).await.unwrap();
+    let entry = Entry { id: Some("1".to_owned()), body: Bytes::from_static(b"x") };
+    let keep = Retention { time: millis(60_000), count: 1 };
+    store.log.append("demo", None, &[entry], keep).await.unwrap();
     let keys: Vec<String> = redis.ask("KEYS", &[&format!("{{{}}}*", config.prefix)]).await;
-    assert!(keys.len() >= 10, "{keys:?}");
+    assert!(keys.len() >= 15, "{keys:?}");
     for key in keys {
         let expiry: i64 = redis.ask("PTTL", &[&key]).await;
         assert!(expiry > 0, "{key} does not expire");

@@ -2,9 +2,12 @@
 
 mod budgets;
 mod facts;
+mod leases;
+mod log;
 mod notices;
 mod outcomes;
 
 pub use self::{
-    budgets::MemoryBudgets, facts::MemoryFacts, notices::MemoryNotices, outcomes::MemoryOutcomes,
+    budgets::MemoryBudgets, facts::MemoryFacts, leases::MemoryLeases, log::MemoryLog, notices::MemoryNotices,
+    outcomes::MemoryOutcomes,
 };

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -18,12 +18,20 @@ use crate::store::{StoreConfig, Unavailable};
 /// A connection is made in the background; nobody waits for it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// A connection, and which run of Redis is at its other end: a Redis that was started anew, or stands in for one that was
+/// lost, is another run.
+#[derive(Clone)]
+pub(super) struct Connection {
+    wire: MultiplexedConnection,
+    run: Arc<str>,
+}
+
 /// The way to Redis.
 pub(super) struct Link {
     client: Client,
     prefix: String,
     timeout: Duration,
-    connection: Mutex<Option<MultiplexedConnection>>,
+    connection: Mutex<Option<Connection>>,
     /// A command has failed.
     pub(super) trouble: Notify,
 }
@@ -67,11 +75,16 @@ impl Link {
     }
 
     /// A new connection.
-    pub(super) async fn connect(&self) -> Result<MultiplexedConnection, Unavailable> {
+    pub(super) async fn connect(&self) -> Result<Connection, Unavailable> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(self.timeout));
-        let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
+        let connecting = async {
+            let mut wire = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+            let about: String = redis::cmd("INFO").arg("server").query_async(&mut wire).await?;
+            let run = about.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default();
+            Ok(Connection { wire, run: run.into() })
+        };
         timeout(CONNECT_TIMEOUT, connecting)
             .await
             .map_err(|_| no_answer(CONNECT_TIMEOUT))?
@@ -92,11 +105,11 @@ impl Link {
     }
 
     /// Gives a connection to all, or takes it from them.
-    pub(super) fn put(&self, connection: Option<MultiplexedConnection>) {
+    pub(super) fn put(&self, connection: Option<Connection>) {
         *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection;
     }
 
-    fn connection(&self) -> Result<MultiplexedConnection, Unavailable> {
+    fn connection(&self) -> Result<Connection, Unavailable> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone();
         connection.ok_or_else(|| Unavailable("there is no connection".to_owned()))
     }
@@ -106,15 +119,25 @@ impl Link {
         &self,
         script: &ScriptInvocation<'_>,
     ) -> Result<T, Unavailable> {
-        let mut connection = self.connection()?;
-        let outcome = in_time(self.timeout, script.invoke_async(&mut connection)).await;
+        let mut wire = self.connection()?.wire;
+        let outcome = in_time(self.timeout, script.invoke_async(&mut wire)).await;
+        outcome.inspect_err(|_| self.trouble.notify_one())
+    }
+
+    /// Runs a script that wants to know which run of Redis it meets.
+    pub(super) async fn run_of<'s, T: FromRedisValue>(
+        &self,
+        script: impl FnOnce(&str) -> ScriptInvocation<'s>,
+    ) -> Result<T, Unavailable> {
+        let Connection { mut wire, run } = self.connection()?;
+        let outcome = in_time(self.timeout, script(&run).invoke_async(&mut wire)).await;
         outcome.inspect_err(|_| self.trouble.notify_one())
     }
 
     /// Sends a command on the connection of all.
     pub(super) async fn send<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Unavailable> {
-        let mut connection = self.connection()?;
-        let outcome = in_time(self.timeout, command.query_async(&mut connection)).await;
+        let mut wire = self.connection()?.wire;
+        let outcome = in_time(self.timeout, command.query_async(&mut wire)).await;
         outcome.inspect_err(|_| self.trouble.notify_one())
     }
 }

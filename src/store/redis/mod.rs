@@ -2,7 +2,10 @@
 
 mod budgets;
 mod facts;
+mod leases;
 mod link;
+mod listen;
+mod log;
 mod notices;
 mod outcomes;
 mod script;
@@ -17,7 +20,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub(super) use self::budgets::RedisBudgets;
-use self::{facts::RedisFacts, link::Link, notices::RedisNotices, outcomes::RedisOutcomes};
+use self::{
+    facts::RedisFacts, leases::RedisLeases, link::Link, log::RedisLog, notices::RedisNotices,
+    outcomes::RedisOutcomes,
+};
 use super::{
     Budgets, Health, OnFailure, Store, StoreConfig, Unavailable,
     degrade::{Degrade, Spent},
@@ -50,11 +56,16 @@ pub(super) fn open(config: &StoreConfig) -> Result<Store, Unavailable> {
     tokio::spawn(dropped.clone().run_until_cancelled_owned(async move { keeper.keep().await }));
     let listener = notices.clone();
     tokio::spawn(dropped.clone().run_until_cancelled_owned(async move { listener.listen().await }));
+    let log = Arc::new(RedisLog::new(link.clone()));
+    let listener = log.clone();
+    tokio::spawn(dropped.clone().run_until_cancelled_owned(async move { listener.listen().await }));
     Ok(Store {
         budgets,
         outcomes: Arc::new(RedisOutcomes::new(link.clone())),
         notices,
-        facts: Arc::new(RedisFacts(link)),
+        facts: Arc::new(RedisFacts(link.clone())),
+        log,
+        leases: Arc::new(RedisLeases::new(link)),
         health: health_seen,
         replicas: replicas_seen,
         _open: Some(Arc::new(dropped.drop_guard())),
@@ -63,8 +74,7 @@ pub(super) fn open(config: &StoreConfig) -> Result<Store, Unavailable> {
 
 /// Whether Redis is there and answers.
 pub(super) async fn ping(config: &StoreConfig) -> Result<(), Unavailable> {
-    let mut connection = Link::new(config)?.connect().await?;
-    redis::cmd("PING").query_async(&mut connection).await.map_err(link::unavailable)
+    Link::new(config)?.connect().await.map(drop)
 }
 
 /// Keeps a connection, and tells what becomes of it.

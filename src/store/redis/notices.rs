@@ -1,25 +1,16 @@
 //! Notices by Redis' publish and subscribe, on a connection of their own.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::{
-    sync::mpsc,
-    time::{sleep, timeout},
-};
-use tokio_stream::StreamExt as _;
+use tokio::sync::mpsc;
 
-use super::{PROBE, link::Link};
+use super::{link::Link, listen::listen};
 use crate::store::{Notice, Notices, Unavailable};
 
 /// How many notices a subscriber may be behind.
 const CAPACITY: usize = 1024;
-/// A connection that has been silent for this long is asked whether it is still there.
-const SILENCE: Duration = Duration::from_secs(1);
 const REPLICA: usize = 16;
 
 /// Notices to and from other replicas.
@@ -62,26 +53,11 @@ impl RedisNotices {
 
     /// Listens as long as it is polled, and comes back whenever it is cut off.
     pub(super) async fn listen(&self) {
-        loop {
-            // Why it ended is logged by whoever looks after the store as a whole.
-            drop(self.hear().await);
-            sleep(PROBE).await;
-        }
-    }
-
-    async fn hear(&self) -> Result<(), Unavailable> {
-        let (mut sink, mut stream) = self.link.listen(&self.channel()).await?.split();
-        self.tell(&Notice::Gap);
-        loop {
-            match timeout(SILENCE, stream.next()).await {
-                Ok(Some(message)) => self.said(message.get_payload_bytes()),
-                Ok(None) => return Ok(()),
-                Err(_) => {
-                    let pong = timeout(SILENCE, sink.ping::<redis::Value>()).await;
-                    pong.map_err(|_| super::link::no_answer(SILENCE))?.map_err(super::link::unavailable)?;
-                }
-            }
-        }
+        listen(&self.link, &self.channel(), |said| match said {
+            Some(payload) => self.said(payload),
+            None => self.tell(&Notice::Gap),
+        })
+        .await;
     }
 
     fn said(&self, payload: &[u8]) {

@@ -18,11 +18,19 @@ pub(super) struct Scripts {
     pub(super) sent: Script,
     pub(super) finish: Script,
     pub(super) forget: Script,
+    pub(super) append: Script,
+    pub(super) read: Script,
+    pub(super) acquire: Script,
+    pub(super) hold: Script,
+    pub(super) release: Script,
 }
 
 macro_rules! script {
-    ($name:literal) => {
-        Script::new(concat!(include_str!("lua/common.lua"), include_str!(concat!("lua/", $name, ".lua"))))
+    ($($name:literal),+) => {
+        Script::new(concat!(
+            include_str!("lua/common.lua"),
+            $(include_str!(concat!("lua/", $name, ".lua"))),+
+        ))
     };
 }
 
@@ -42,6 +50,11 @@ impl Default for Scripts {
             sent: script!("sent"),
             finish: script!("finish"),
             forget: script!("forget"),
+            append: script!("log_head", "append"),
+            read: script!("log_head", "read"),
+            acquire: script!("acquire"),
+            hold: script!("hold"),
+            release: script!("release"),
         }
     }
 }

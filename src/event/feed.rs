@@ -1,0 +1,173 @@
+//! What sources write to and readers read from.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{
+    config::{EventsConfig, Mode},
+    model::Event,
+    now,
+    pages::{Body, Logged, Pages, ReadError},
+    record::{Gap, Record},
+    tail::Tail,
+    token::Cursor,
+    watch::{Filter, Watcher},
+};
+use crate::store::{AppendError, Entry, Fence, Log, Retention, Store};
+
+/// The events of all apps. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Feed(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    log: Arc<dyn Log>,
+    keep: Retention,
+    tails: BTreeMap<Arc<str>, Arc<Tail>>,
+    places: Arc<Semaphore>,
+    closed: CancellationToken,
+    _following: DropGuard,
+}
+
+/// Why there is nothing to watch or list.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Refusal {
+    /// Events are not switched on for the app.
+    #[error("events are not switched on for this app")]
+    Disabled,
+    /// There are as many watchers as there may be.
+    #[error("this replica has as many watchers as it is configured to")]
+    TooMany,
+    /// The gateway stops.
+    #[error("the gateway is stopping")]
+    Closed,
+    /// The log cannot be read from there.
+    #[error(transparent)]
+    Unreadable(#[from] ReadError),
+}
+
+/// A stretch of the log.
+#[derive(Debug)]
+pub struct Listed {
+    /// What the filter lets through.
+    pub records: Vec<Arc<Logged>>,
+    /// Where the next stretch begins.
+    pub next: Cursor,
+    /// Whether there was more at that moment.
+    pub more: bool,
+}
+
+impl Feed {
+    /// The events of these apps, if any are wanted. To be called inside a runtime: follows the logs for as long as
+    /// there is a clone.
+    pub fn new<'a>(store: &Store, config: &EventsConfig, apps: impl IntoIterator<Item = &'a str>) -> Self {
+        let following = CancellationToken::new();
+        let on = config.mode != Mode::Off;
+        let mut tails = BTreeMap::new();
+        for app in apps.into_iter().filter(|_| on) {
+            let (app, tail): (Arc<str>, _) = (app.into(), Arc::new(Tail::new()));
+            let (pages, follower) = (Pages { log: store.log.clone(), app: app.clone() }, tail.clone());
+            tokio::spawn(
+                following.clone().run_until_cancelled_owned(async move { follower.follow(pages).await }),
+            );
+            tails.insert(app, tail);
+        }
+        Self(Arc::new(Inner {
+            log: store.log.clone(),
+            keep: config.keep(),
+            tails,
+            places: Arc::new(Semaphore::new(config.max_watchers.min(Semaphore::MAX_PERMITS))),
+            closed: CancellationToken::new(),
+            _following: following.drop_guard(),
+        }))
+    }
+
+    /// Writes events into the log of an app, in this order, those left out that it has already; true for each that is
+    /// new. A push may be acknowledged when this is done, and not before.
+    pub async fn accept(
+        &self,
+        app: &str,
+        fence: Option<&Fence>,
+        events: Vec<Event>,
+    ) -> Result<Vec<bool>, AppendError> {
+        self.append(app, fence, events.into_iter().map(Record::Event).collect()).await
+    }
+
+    /// Writes into the log that something may have been missed.
+    pub async fn gap(&self, app: &str, fence: Option<&Fence>, gap: Gap) -> Result<(), AppendError> {
+        self.append(app, fence, vec![Record::Gap(gap)]).await.map(drop)
+    }
+
+    async fn append(
+        &self,
+        app: &str,
+        fence: Option<&Fence>,
+        records: Vec<Record>,
+    ) -> Result<Vec<bool>, AppendError> {
+        let received = now();
+        let entry = |record: Record| {
+            let id = match &record {
+                Record::Event(event) => Some(event.id.clone()),
+                Record::Gap(_) => None,
+            };
+            let body = serde_json::to_vec(&Body { received, record }).expect("a record is JSON");
+            Entry { id, body: body.into() }
+        };
+        let entries: Vec<_> = records.into_iter().map(entry).collect();
+        let appended = self.0.log.append(app, fence, &entries, self.0.keep).await?;
+        Ok(appended.iter().map(Option::is_some).collect())
+    }
+
+    /// Watches an app: what comes behind the place, or from now on, and a checkpoint after each interval in which nothing
+    /// else came.
+    pub async fn watch(
+        &self,
+        app: &str,
+        filter: Filter,
+        from: Option<Cursor>,
+        interval: Duration,
+    ) -> Result<Watcher, Refusal> {
+        let (pages, tail) = self.app(app)?;
+        if self.0.closed.is_cancelled() {
+            return Err(Refusal::Closed);
+        }
+        let place = self.0.places.clone().try_acquire_owned().map_err(|_| Refusal::TooMany)?;
+        let begin = match from {
+            Some(cursor) => cursor,
+            None => pages.end().await?,
+        };
+        let batch = pages.after(Some(begin), FIRST).await?;
+        let closed = self.0.closed.clone().cancelled_owned();
+        Ok(Watcher::new((pages, tail), filter, (begin, batch), interval, closed, place))
+    }
+
+    /// Reads an app's log from a place, or from the beginning of what is kept: up to so many records, those left out
+    /// that are not wanted.
+    pub async fn list(
+        &self,
+        app: &str,
+        filter: &Filter,
+        from: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Listed, Refusal> {
+        let (pages, _) = self.app(app)?;
+        let batch = pages.after(from, limit).await?;
+        let records = batch.items.into_iter().filter(|logged| filter.passes(&logged.record)).collect();
+        Ok(Listed { records, next: batch.next, more: batch.more })
+    }
+
+    fn app(&self, app: &str) -> Result<(Pages, Arc<Tail>), Refusal> {
+        let (app, tail) = self.0.tails.get_key_value(app).ok_or(Refusal::Disabled)?;
+        Ok((Pages { log: self.0.log.clone(), app: app.clone() }, tail.clone()))
+    }
+
+    /// Ends all watchers, and lets nobody watch any more.
+    pub fn close(&self) {
+        self.0.closed.cancel();
+    }
+}
+
+/// Records that a watcher begins with.
+const FIRST: usize = 64;
