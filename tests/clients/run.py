@@ -38,6 +38,9 @@ def usage(binary, program):
     ]:
         run = program.run("probe", **given)
         expect(run.code == 2 and run.errors.strip() and not run.output, f"with {given}: {run.told()}")
+    for arguments in [[], ["nonsense"], ["example", "nonsense"]]:
+        run = program.run(*arguments, **nowhere)
+        expect(run.code == 2 and run.errors.strip() and not run.output, f"with {arguments}: {run.told()}")
 
 
 def example(binary, program):

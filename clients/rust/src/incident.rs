@@ -63,9 +63,14 @@ pub async fn open_group(
         async move { groups.create_group(request).await }
     })
     .await?;
-    let cost = reply.metadata().get("x-dinggate-upstream-calls").cloned();
-    let group = reply.into_inner().group.unwrap_or_default();
-    println!("created {}: {} members, {cost:?} metered call(s)", group.title, group.member_count());
+    let cost = reply.metadata().get("x-dinggate-upstream-calls").and_then(|cost| cost.to_str().ok());
+    let group = reply.get_ref().group.clone().unwrap_or_default();
+    println!(
+        "created {}: {} members, {} metered call(s)",
+        group.title,
+        group.member_count(),
+        cost.unwrap_or("?")
+    );
     Ok(group.r#ref.unwrap_or_default())
 }
 // [/docs:create]

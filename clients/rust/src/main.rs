@@ -5,8 +5,10 @@ mod incident;
 
 use std::{env, process::ExitCode, time::Duration};
 
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
+
+use crate::{connect::Settings, pb::group_service_client::GroupServiceClient};
 
 /// The generated messages and clients.
 mod pb {
@@ -15,8 +17,13 @@ mod pb {
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// The code, and the reason if there is one, of a call that changes nothing.
-async fn probe(channel: connect::Channel) -> String {
+async fn example(settings: &Settings) -> Result<(), Failure> {
+    incident::run(&connect::connect(settings)?).await
+}
+
+/// Prints the code, and the reason if there is one, of a call that changes nothing.
+async fn probe(settings: &Settings) -> Result<(), Failure> {
+    let mut groups = GroupServiceClient::new(connect::connect(settings)?);
     let owner = pb::MemberRef { id: Some(pb::member_ref::Id::UserId("manager4220".to_owned())) };
     let mut request = Request::new(pb::CreateGroupRequest {
         title: "Probe".to_owned(),
@@ -26,29 +33,32 @@ async fn probe(channel: connect::Channel) -> String {
         ..Default::default()
     });
     request.set_timeout(Duration::from_secs(5));
-    match pb::group_service_client::GroupServiceClient::new(channel).create_group(request).await {
+    let answer = match groups.create_group(request).await {
         Ok(_) => "OK".to_owned(),
-        Err(status) => {
-            // `InvalidArgument` as the protocol spells it.
-            let code = format!("{:?}", status.code());
-            let code = code.chars().fold(String::new(), |mut name, letter| {
-                if letter.is_uppercase() && !name.is_empty() {
-                    name.push('_');
-                }
-                name.push(letter.to_ascii_uppercase());
-                name
-            });
-            match status.get_details_error_info() {
-                Some(info) => format!("{code} {}", info.reason),
-                None => code,
-            }
+        Err(status) => match status.get_details_error_info() {
+            Some(info) => format!("{} {}", name(status.code()), info.reason),
+            None => name(status.code()),
+        },
+    };
+    println!("{answer}");
+    Ok(())
+}
+
+/// `InvalidArgument` as the protocol spells it.
+fn name(code: Code) -> String {
+    let mut name = String::new();
+    for letter in format!("{code:?}").chars() {
+        if letter.is_uppercase() && !name.is_empty() {
+            name.push('_');
         }
+        name.push(letter.to_ascii_uppercase());
     }
+    name
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let settings = match connect::Settings::from_environment() {
+    let settings = match Settings::from_environment() {
         Ok(settings) => settings,
         Err(wrong) => {
             eprintln!("{wrong}");
@@ -56,13 +66,9 @@ async fn main() -> ExitCode {
         }
     };
     let arguments: Vec<_> = env::args().skip(1).collect();
-    let outcome = match (connect::connect(&settings), arguments.first().map(String::as_str)) {
-        (Err(failure), _) => Err(failure),
-        (Ok(channel), Some("example")) => incident::run(&channel).await,
-        (Ok(channel), Some("probe")) => {
-            println!("{}", probe(channel).await);
-            Ok(())
-        }
+    let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["example"] => example(&settings).await,
+        ["probe"] => probe(&settings).await,
         _ => {
             eprintln!("dinggate-example example | probe: see ../CONTRACT.md");
             return ExitCode::from(2);
