@@ -71,6 +71,7 @@ chart: build python-tools ## check the Helm chart with Helm 3 and 4, Kubernetes 
 	$(TOOLS)/python scripts/dashboards.py --check
 	promtool check rules helm/dinggate/rules/dinggate.yaml
 	promtool test rules tests/rules/alerts.yaml
+	scripts/check_policy.sh
 	DINGGATE_BINARY=$(abspath $(BINARY)) $(TOOLS)/python -m unittest discover --start-directory tests/chart
 
 .PHONY: chart-docs

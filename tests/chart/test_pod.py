@@ -97,6 +97,46 @@ class Health(unittest.TestCase):
         self.assertEqual(lifecycle, {"preStop": {"sleep": {"seconds": 5}}})
 
 
+class Tests(unittest.TestCase):
+    """The pods of `helm test`."""
+
+    def arguments(self, given):
+        (container,) = one(render(given), "Pod", "-test-health")["spec"]["containers"]
+        return container["args"]
+
+    def test_health_is_asked_as_a_caller_would(self):
+        self.assertEqual(self.arguments(values("defaults")), ["health", "--addr", "demo-dinggate.chat.svc:50051"])
+        tls = ["health", "--addr", "https://demo-dinggate.chat.svc:50051", "--ca", "/etc/dinggate/ca/ca.crt"]
+        self.assertEqual(self.arguments(values("tls-secret")), tls)
+        client = ["--cert", "/etc/dinggate/client/tls.crt", "--key", "/etc/dinggate/client/tls.key"]
+        self.assertEqual(self.arguments(values("tls-cert-manager")), tls + client)
+        public = changed("tls-secret", tls__caKey="", tests__serverName="dinggate.example.com")
+        self.assertEqual(self.arguments(public), tls[:3] + ["--server-name", "dinggate.example.com"])
+
+    def test_the_name_that_is_asked_for_is_in_the_certificate(self):
+        documents = render(values("tls-cert-manager"))
+        self.assertIn("demo-dinggate.chat.svc", one(documents, "Certificate")["spec"]["dnsNames"])
+
+    def test_the_private_key_stays_with_the_gateway(self):
+        (ca,) = one(render(values("tls-secret")), "Pod", "-test-health")["spec"]["volumes"]
+        self.assertEqual(ca["secret"]["items"], [{"key": "ca.crt", "path": "ca.crt"}])
+
+    def test_without_a_certificate_of_a_caller_health_cannot_be_asked_under_mtls(self):
+        documents = render(changed("tls-cert-manager", tests__clientSecret=""))
+        names = [document["metadata"]["name"] for document in documents if document["kind"] == "Pod"]
+        self.assertEqual(names, ["demo-dinggate-test-check"])
+        optional = changed("tls-cert-manager", tests__clientSecret="", config__server__tls__client_cert_required=False)
+        self.assertNotIn("--cert", self.arguments(optional))
+
+    def test_the_configuration_is_checked_with_what_the_gateway_has(self):
+        documents = render(values("everything"))
+        check, gateway = one(documents, "Pod", "-test-check")["spec"], pod(documents)["spec"]
+        for key in ("volumes", "serviceAccountName"):
+            self.assertEqual(check[key], gateway[key])
+        for key in ("env", "envFrom", "volumeMounts"):
+            self.assertEqual(check["containers"][0][key], gateway["containers"][0][key])
+
+
 class Extras(unittest.TestCase):
     def test_extras_reach_the_container(self):
         documents = render(changed("everything", extraArgs=["--flag", "0"]))
