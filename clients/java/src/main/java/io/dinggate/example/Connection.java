@@ -57,7 +57,7 @@ record Connection(
     return Grpc.newChannelBuilder("dns:///" + address, credentials());
   }
 
-  /** A channel that spreads calls over the replicas and repeats those that found none of them ready. */
+  /** A channel that spreads calls over the replicas, and repeats those that ended UNAVAILABLE. */
   ManagedChannelBuilder<?> repeatingChannel() throws IOException {
     var serviceConfig = new Gson().fromJson(SERVICE_CONFIG, new TypeToken<Map<String, Object>>() {});
     return channel().defaultServiceConfig(serviceConfig);

@@ -104,8 +104,8 @@ final class Incidents {
       var info = Errors.detail(StatusProto.fromThrowable(e), ErrorInfo.class)
           .filter(found -> found.getReason().equals("REMOVAL_GUARD"))
           .orElseThrow(() -> e);
-      System.out.println("  would remove " + info.getMetadataOrThrow("to_remove")
-          + ", allowed are " + info.getMetadataOrThrow("max_removals") + ": nothing done");
+      System.out.println("  not done: would remove " + info.getMetadataOrThrow("to_remove")
+          + ", allowed are " + info.getMetadataOrThrow("max_removals"));
       return false;
     }
   }
