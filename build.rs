@@ -1,10 +1,12 @@
-//! proto/ -> Rust: messages and services, the descriptor set for reflection, and what `service/` would otherwise
-//! write by hand for each request: its checks and its common fields.
+//! proto/ -> Rust: messages and services, the descriptor set for reflection, and what would otherwise
+//! be written by hand: the checks and the common fields of each request, and the list of RPCs.
 
 #[path = "build/check.rs"]
 mod check;
 #[path = "build/common.rs"]
 mod common;
+#[path = "build/methods.rs"]
+mod methods;
 #[path = "build/names.rs"]
 mod names;
 
@@ -37,6 +39,7 @@ fn main() -> Result<()> {
 
     let pool = compiler.descriptor_pool();
     fs::write(out.join("common.rs"), common::generate(&pool)?)?;
+    fs::write(out.join("methods.rs"), methods::generate(&pool)?)?;
     fs::write(out.join("checks.rs"), check::Checks::new(pool)?.generate()?)?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use prost_reflect::{
 
 use crate::{
     Result,
-    names::{is_ours, rust_name, rust_path, rust_type, rust_variant},
+    names::{is_ours, map_value, rust_name, rust_path, rust_type, rust_variant},
 };
 
 /// The one pattern in use: no white space and no control characters.
@@ -284,11 +284,4 @@ fn cel_ids(rules: &DynamicMessage) -> Result<Vec<String>> {
 
 fn unknown(of: &str, name: &str, key: &str) -> Box<dyn Error> {
     format!("{of}: build/check.rs does not know the rule {name}.{key}").into()
-}
-
-fn map_value(field: &FieldDescriptor) -> Kind {
-    match field.kind() {
-        Kind::Message(entry) => entry.map_entry_value_field().kind(),
-        other => other,
-    }
 }

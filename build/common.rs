@@ -7,7 +7,7 @@ use prost_reflect::{DescriptorPool, FieldDescriptor, MessageDescriptor};
 
 use crate::{
     Result,
-    names::{is_ours, rust_name, rust_type, rust_variant},
+    names::{is_ours, map_value, rust_name, rust_type, rust_variant},
 };
 
 const GROUP: &str = "dinggate.group.v1.Group";
@@ -52,6 +52,14 @@ fn getters(request: &MessageDescriptor) -> String {
     if request.get_field_by_name("validate_only").is_some() {
         code.push_str("fn validate_only(&self) -> bool { self.validate_only }\n");
     }
+    let on_groups = request.package_name() == "dinggate.group.v1";
+    code.push_str(&format!("const ON_GROUPS: bool = {on_groups};\n"));
+    let groups = group_refs(request, "self");
+    if !groups.is_empty() {
+        code.push_str(&format!(
+            "fn groups(&self) -> Vec<&crate::pb::group::GroupRef> {{ let mut found = Vec::new(); {groups} found }}\n"
+        ));
+    }
     match request.get_field_by_name("group").as_ref().and_then(message_name).as_deref() {
         Some(GROUP_REF) => code.push_str("fn group(&self) -> Option<&str> { id_of(&self.group) }\n"),
         Some(GROUP) => {
@@ -69,6 +77,37 @@ fn getters(request: &MessageDescriptor) -> String {
         RESOURCES.iter().filter_map(|(path, kind)| resource(request, path, kind)).collect();
     if !resources.is_empty() {
         code.push_str(&format!("fn resources(&self) -> Vec<(&'static str, &str)> {{ vec![{resources}] }}\n"));
+    }
+    code
+}
+
+/// Statements that put every handle of a group inside a message, at any depth, into `found`.
+fn group_refs(message: &MessageDescriptor, place: &str) -> String {
+    let mut code = String::new();
+    for field in message.fields() {
+        let kind = if field.is_map() { map_value(&field) } else { field.kind() };
+        let Some(inner) = kind.as_message().filter(|inner| is_ours(inner)) else { continue };
+        let below = match inner.full_name() {
+            GROUP_REF => "found.push(one);".to_owned(),
+            _ => group_refs(inner, "one"),
+        };
+        if below.is_empty() {
+            continue;
+        }
+        let slot = rust_name(field.name());
+        code.push_str(
+            &if let Some(one_of) = field.containing_oneof().filter(|one_of| !one_of.is_synthetic()) {
+                let (slot, variant) =
+                    (rust_name(one_of.name()), rust_variant(message, one_of.name(), field.name()));
+                format!("if let Some({variant}(one)) = &{place}.{slot} {{ {below} }}\n")
+            } else if field.is_map() {
+                format!("for one in {place}.{slot}.values() {{ {below} }}\n")
+            } else if field.is_list() {
+                format!("for one in &{place}.{slot} {{ {below} }}\n")
+            } else {
+                format!("if let Some(one) = &{place}.{slot} {{ {below} }}\n")
+            },
+        );
     }
     code
 }

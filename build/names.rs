@@ -1,7 +1,7 @@
 //! How prost spells the names of the protos.
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
-use prost_reflect::MessageDescriptor;
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 /// A message of our own packages, for which there is generated code.
 pub(crate) fn is_ours(message: &MessageDescriptor) -> bool {
@@ -39,4 +39,12 @@ pub(crate) fn rust_variant(message: &MessageDescriptor, one_of: &str, field: &st
 
 pub(crate) fn rust_path(package: &str, name: &str) -> String {
     format!("crate::pb::{}::{name}", package.replace('.', "::"))
+}
+
+/// What the values of a map are.
+pub(crate) fn map_value(field: &FieldDescriptor) -> Kind {
+    match field.kind() {
+        Kind::Message(entry) => entry.map_entry_value_field().kind(),
+        other => other,
+    }
 }

@@ -16,7 +16,8 @@ use crate::{
     },
     event::EventsConfig,
     group::CacheConfig,
-    server::{AuthConfig, ServerConfig},
+    identity::AuthConfig,
+    server::ServerConfig,
     store::StoreConfig,
     telemetry::TelemetryConfig,
 };
@@ -31,6 +32,21 @@ const DEFAULTS: &str = include_str!("../config/default.toml");
 /// What an app has that says nothing of it.
 const APP_DEFAULTS: [(&str, &str); 3] =
     [("corp_id", ""), ("region", "com"), ("token_endpoint", "access_token")];
+/// A list of tables.
+struct List {
+    /// The keys from the root to it.
+    path: &'static [&'static str],
+    /// The key by which its tables are told apart.
+    name: &'static str,
+}
+const LISTS: [List; 2] =
+    [List { path: &["apps"], name: "alias" }, List { path: &["auth", "callers"], name: "name" }];
+
+/// The list at a path.
+fn list(path: &[String]) -> Option<&'static List> {
+    LISTS.iter().find(|list| list.path == path)
+}
+
 const PREFIX: &str = "DINGGATE__";
 /// The standard variables of OpenTelemetry, and the settings they win over; the later of two wins.
 const OTEL: [(&str, &str); 5] = [

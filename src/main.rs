@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use dinggate::{
     config::{self, Config, Sources},
     dingtalk::{Client, Reason},
+    identity,
     server::{Server, Tls},
     service::Apps,
     store::{self, Store, StoreKind},
@@ -66,6 +67,15 @@ enum Command {
     #[command(after_help = "Examples:\n  dinggate health --addr 127.0.0.1:50051\n  \
         dinggate health --addr https://dinggate.example:50051 --ca ca.pem --cert client.pem --key client-key.pem")]
     Health(HealthArgs),
+    /// Make a static token for a caller: prints the token, and the line of the tokens file that lets it in
+    #[command(
+        after_help = "Example:\n  dinggate token orders\n\nGive the token to the caller, and append the line \
+        to the file that auth.static.tokens_file names. The gateway keeps no copy of the token."
+    )]
+    Token {
+        /// The name behind `static:` in the caller's identities
+        name: String,
+    },
     /// Start only the simulated DingTalk, for tests of other programs
     #[cfg(feature = "sandbox")]
     #[command(after_help = format!("Example:\n  dinggate simulator --dingtalk-addr 127.0.0.1:8080\n\n{}", sandbox::LIMITS_HELP))]
@@ -121,6 +131,10 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Check { config, online } => check(config.sources()?, online).await,
         Command::Config(config) => print(&config.sources()?.load()?.to_string()),
         Command::Health(args) => health(args).await,
+        Command::Token { name } => {
+            let (token, line) = identity::new_token(&name).map_err(|fault| anyhow!(fault))?;
+            print(&format!("token: {token}\nline:  {line}\n"))
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use tower::Layer as _;
 use tracing::{info, warn};
 
 pub use self::{
-    config::{AuthConfig, AuthMode, ServerConfig},
+    config::ServerConfig,
     listen::Connections,
     tls::{Tls, TlsConfig},
 };
@@ -35,6 +35,7 @@ use crate::{
     dingtalk::Client,
     event::Feed,
     group::Groups,
+    identity::Authenticator,
     service::{Apps, Callers, Limits, Once, Stack},
     store::Store,
 };
@@ -62,12 +63,24 @@ pub struct Server {
 impl Server {
     /// Wires the parts and binds the ports. Calls nobody yet.
     pub async fn build(loaded: Loaded) -> anyhow::Result<Self> {
-        let Config { server: config, dingtalk, token, limits, retry, breaker, cache, store, events, .. } =
-            loaded.config;
+        let Config {
+            server: config,
+            auth,
+            dingtalk,
+            token,
+            limits,
+            retry,
+            breaker,
+            cache,
+            store,
+            events,
+            ..
+        } = loaded.config;
         let store = Store::open(&store).map_err(|error| anyhow!(error))?;
         let client = Client::new(&dingtalk, &token, &limits, &retry, &breaker, store.budgets.clone())
             .map_err(|error| anyhow!(error))?;
         let aliases = loaded.apps.iter().map(|app| app.alias());
+        let authenticator = Authenticator::open(&auth).await.map_err(|error| anyhow!(error))?;
         Ok(Self {
             feed: Feed::new(&store, &events, aliases),
             apps: Apps::new(loaded.apps),
@@ -75,7 +88,10 @@ impl Server {
             groups: Groups::new(client, cache, store.notices.clone(), store.facts.clone()),
             once: Once::new(store.outcomes.clone()),
             store,
-            callers: Callers::new(limits.shares),
+            callers: match authenticator {
+                Some(authenticator) => Callers::authenticated(authenticator),
+                None => Callers::stated(limits.shares),
+            },
             grpc: bind("server.grpc_addr", config.grpc_addr).await?,
             http: bind("server.http_addr", config.http_addr).await?,
             tls: Tls::open(&config.tls).map_err(|fault| anyhow!(fault))?,

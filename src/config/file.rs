@@ -6,9 +6,9 @@ use toml::{
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
-use super::report::Keys;
+use super::{List, list, report::Keys};
 
-/// A value of the file. An app is announced by an empty table, before its values.
+/// A value of the file. An app or a caller is announced by an empty table, before its values.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) path: Keys,
@@ -26,12 +26,7 @@ pub(super) fn entries(text: &str) -> Result<Vec<Entry>, (usize, String)> {
     let mut reader = Reader { text, entries: Vec::new() };
     for (key, value) in root.get_ref() {
         let (path, start) = (vec![key.get_ref().to_string()], key.span().start);
-        let read = match apps_of(key.get_ref(), value.get_ref()) {
-            Some(apps) => reader.apps(&apps),
-            None if key.get_ref() == "apps" => reader.value(path, start, value),
-            None => reader.section(path, start, value),
-        };
-        read.map_err(fault)?;
+        reader.section(path, start, value).map_err(fault)?;
     }
     Ok(reader.entries)
 }
@@ -42,13 +37,19 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The values of a section, or the one value that stands where a section could.
+    /// The values of a section or of a list of tables, or the one value that stands where they could.
     fn section(
         &mut self,
         path: Keys,
         start: usize,
         value: &Spanned<DeValue<'_>>,
     ) -> Result<(), toml::de::Error> {
+        if let Some(list) = list(&path) {
+            return match tables_of(value.get_ref()) {
+                Some(tables) => self.list(&path, list, &tables),
+                None => self.value(path, start, value),
+            };
+        }
         match value.get_ref() {
             DeValue::Table(table) if !table.is_empty() => table.iter().try_for_each(|(key, value)| {
                 let path = path.iter().cloned().chain([key.get_ref().to_string()]).collect();
@@ -58,18 +59,25 @@ impl Reader<'_> {
         }
     }
 
-    /// Apps are known by their aliases; one without, or with that of another, by its place in the file.
-    fn apps(&mut self, apps: &[(usize, &DeTable<'_>)]) -> Result<(), toml::de::Error> {
-        let alias =
-            |app: &DeTable<'_>| app.get("alias").and_then(|alias| Some(alias.get_ref().as_str()?.to_owned()));
-        for (index, (start, app)) in apps.iter().enumerate() {
-            let mut others = apps[..index].iter().filter_map(|(_, other)| alias(other));
-            let alias = alias(app).filter(|alias| !alias.is_empty() && !alias.starts_with('#'));
-            let name = alias.filter(|alias| others.all(|other| other != *alias));
-            let path = vec!["apps".to_owned(), name.unwrap_or_else(|| format!("#{}", index + 1))];
+    /// Each table is known by its name; one without, or with that of another, by its place in the file.
+    fn list(
+        &mut self,
+        path: &[String],
+        list: &List,
+        tables: &[(usize, &DeTable<'_>)],
+    ) -> Result<(), toml::de::Error> {
+        let name = |table: &DeTable<'_>| {
+            table.get(list.name).and_then(|name| Some(name.get_ref().as_str()?.to_owned()))
+        };
+        for (index, (start, table)) in tables.iter().enumerate() {
+            let mut others = tables[..index].iter().filter_map(|(_, other)| name(other));
+            let name = name(table).filter(|name| !name.is_empty() && !name.starts_with('#'));
+            let name = name.filter(|name| others.all(|other| other != *name));
+            let name = name.unwrap_or_else(|| format!("#{}", index + 1));
+            let path: Keys = path.iter().cloned().chain([name]).collect();
             let line = line_at(self.text, *start);
             self.entries.push(Entry { path: path.clone(), value: Value::Table(Table::new()), line });
-            for (key, value) in app.iter() {
+            for (key, value) in table.iter() {
                 let path = path.iter().cloned().chain([key.get_ref().to_string()]).collect();
                 self.value(path, key.span().start, value)?;
             }
@@ -89,10 +97,9 @@ impl Reader<'_> {
     }
 }
 
-/// The tables of `[[apps]]` and where they start.
-fn apps_of<'a, 'i>(key: &str, value: &'a DeValue<'i>) -> Option<Vec<(usize, &'a DeTable<'i>)>> {
-    let apps = value.as_array().filter(|_| key == "apps")?;
-    apps.iter().map(|app| Some((app.span().start, app.get_ref().as_table()?))).collect()
+/// The tables of a list, and where they start.
+fn tables_of<'a, 'i>(value: &'a DeValue<'i>) -> Option<Vec<(usize, &'a DeTable<'i>)>> {
+    value.as_array()?.iter().map(|table| Some((table.span().start, table.get_ref().as_table()?))).collect()
 }
 
 /// The line, counted from 1, of a place in the text.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{
-    APP_DEFAULTS, Config, DEFAULTS, Loaded, OTEL, PREFIX, file,
+    APP_DEFAULTS, Config, DEFAULTS, LISTS, List, Loaded, OTEL, PREFIX, file,
     report::{Fault, Faults, Keys, Origin, SECRET, Setting, keys},
 };
 use crate::{
@@ -30,6 +30,8 @@ pub(super) struct Loader {
     values: Table,
     config: Config,
     pub(super) apps: BTreeMap<String, Draft>,
+    /// Where each table of a list was first mentioned, apps aside.
+    announced: BTreeMap<Keys, Origin>,
     settings: Vec<Setting>,
     faults: Vec<Fault>,
 }
@@ -51,7 +53,15 @@ impl Default for Loader {
         let entries = file::entries(DEFAULTS).expect("config/default.toml is checked by the tests");
         let settings =
             entries.into_iter().map(|entry| Setting::new(entry.path, &entry.value, Origin::Default));
-        Self { values, config, apps: BTreeMap::new(), settings: settings.collect(), faults: Vec::new() }
+        let settings = settings.collect();
+        Self {
+            values,
+            config,
+            apps: BTreeMap::new(),
+            announced: BTreeMap::new(),
+            settings,
+            faults: Vec::new(),
+        }
     }
 }
 
@@ -72,7 +82,7 @@ impl Loader {
     }
 
     /// Takes the value of a variable: as a string where the key wants one, otherwise as a TOML value; a table only
-    /// where it is a value of an app, not a section.
+    /// where it is a value of an app, not a section, and a list only below auth.
     pub(super) fn variable(&mut self, variable: &str, value: &OsStr) {
         let standard = OTEL.iter().find(|(name, _)| *name == variable).map(|(_, path)| keys(path));
         let own =
@@ -82,39 +92,51 @@ impl Loader {
         let Some(text) = value.to_str() else {
             return self.fault(origin, path, "is not UTF-8".to_owned());
         };
-        let mut of_app = false;
-        if let [apps, name, _] = &mut path[..]
-            && apps == "apps"
+        if let [list @ .., name, _] = &mut path[..]
+            && super::list(list).is_some()
         {
-            of_app = true;
-            match self.app_of_variable(name) {
-                Ok(app) => *name = app,
+            match self.name_of_variable(list, name) {
+                Ok(known) => *name = known,
                 Err(text) => return self.fault(origin, path, text),
             }
         }
         let mut candidates = vec![Value::String(text.to_owned())];
-        let fits = |value: &Value| (of_app || !value.is_table()) && !value.is_array() && !value.is_str();
+        let (of_app, of_auth) = (path.len() == 3 && path[0] == "apps", path[0] == "auth");
+        let fits = |value: &Value| {
+            (of_app || !value.is_table()) && (of_auth || !value.is_array()) && !value.is_str()
+        };
         candidates.extend(text.parse().ok().filter(fits));
         self.set(path, &candidates, origin);
     }
 
-    /// Variables name an app by its alias, in which they cannot spell a dash.
-    fn app_of_variable(&self, name: &str) -> Result<String, String> {
-        let apps: Vec<_> = self.apps.keys().filter(|app| app.replace('-', "_") == name).collect();
-        match &apps[..] {
+    /// Variables name an app by its alias and a caller by its name, in which they cannot spell a dash.
+    fn name_of_variable(&self, list: &[String], name: &str) -> Result<String, String> {
+        let callers =
+            self.announced.keys().filter(|path| path.split_last().is_some_and(|(_, of)| of == list));
+        let callers = callers.filter_map(|path| path.last());
+        let of_apps = list == ["apps"];
+        let names = self.apps.keys().filter(|_| of_apps).chain(callers);
+        let meant: Vec<_> = names.filter(|known| known.replace(['-', '.'], "_") == name).collect();
+        let what = if of_apps { "app" } else { "caller" };
+        match &meant[..] {
             [] => Ok(name.to_owned()),
-            [app] => Ok((*app).clone()),
-            [one, other, ..] => Err(format!("may mean app {one} or app {other}: set it in the file")),
+            [one] => Ok((*one).clone()),
+            [one, other, ..] => Err(format!("may mean {what} {one} or {what} {other}: set it in the file")),
         }
     }
 
     /// Takes the first of the values that fits. If none does, the fault of the last one is reported.
     pub(super) fn set(&mut self, path: Keys, candidates: &[Value], origin: Origin) {
         let mut text = String::new();
+        if let Some(table) = LISTS[1..].iter().find_map(|list| table_of(list, &path)) {
+            self.announced.entry(table.to_vec()).or_insert_with(|| origin.clone());
+        }
         for value in candidates {
             match self.attempt(&path, value, &origin) {
-                // A section, or the announcement of an app: what it holds comes on its own.
-                Ok(()) if value.is_table() && path.len() < 3 => return,
+                // A section, or the announcement of an app or caller: what it holds comes on its own.
+                Ok(()) if value.is_table() && (path.len() < 3 || self.announced.contains_key(&path)) => {
+                    return;
+                }
                 Ok(()) => {
                     self.settings.retain(|other| other.path != path);
                     return self.settings.push(Setting::new(path, value, origin));
@@ -143,6 +165,14 @@ impl Loader {
             [apps, ..] if apps == "apps" => {
                 return Err(
                     "must be tables: [[apps]] in a file, DINGGATE__APPS__<ALIAS>__<KEY> in the environment"
+                        .into(),
+                );
+            }
+            [auth, callers] | [auth, callers, _]
+                if auth == "auth" && callers == "callers" && !value.is_table() =>
+            {
+                return Err(
+                    "must be tables: [[auth.callers]] in a file, DINGGATE__AUTH__CALLERS__<NAME>__<KEY> in the environment"
                         .into(),
                 );
             }
@@ -198,8 +228,15 @@ impl Loader {
             events.faults(),
             telemetry.faults(),
         ];
+        let aliases = self.apps.values().map(|app| app.config.alias.as_str()).collect();
+        let of_auth = auth.faults(&aliases);
         for (path, text) in faults.into_iter().flatten() {
             self.consequence(keys(path), &Origin::Default, text);
+        }
+        for (path, text) in of_auth {
+            let missing = LISTS.iter().find_map(|list| self.announced.get(table_of(list, &path)?));
+            let missing = missing.cloned().unwrap_or(Origin::Default);
+            self.consequence(path, &missing, text);
         }
         let apps = self.finish_apps();
         if self.faults.is_empty() {
@@ -293,6 +330,11 @@ pub(super) fn secret(app: &AppConfig) -> Result<Option<SecretString>, (&'static 
     if text.trim().is_empty() { Err((key, "is empty".to_owned())) } else { Ok(Some(text.trim().into())) }
 }
 
+/// The path of the table of this list that a path leads into, or to.
+fn table_of<'a>(list: &List, path: &'a [String]) -> Option<&'a [String]> {
+    path.get(..=list.path.len()).filter(|table| table[..list.path.len()] == *list.path)
+}
+
 fn duration(value: &Value) -> Option<Duration> {
     humantime::parse_duration(value.as_str()?).ok()
 }
@@ -317,7 +359,7 @@ fn insert(table: &mut Table, path: &[String], value: &Value) -> Result<(), Strin
 }
 
 /// The endings of serde's messages, and what they mean to people who write a configuration.
-const ALLOWED: [(&str, &str); 13] = [
+const ALLOWED: &[(&str, &str)] = &[
     ("expected socket address", ADDRESS),
     ("invalid socket address syntax", ADDRESS),
     ("expected a duration", r#"must be a duration, such as "500ms", "10s" or "2m""#),
@@ -326,6 +368,7 @@ const ALLOWED: [(&str, &str); 13] = [
     ("expected u32", "must be a whole number, 0 or more"),
     ("expected usize", "must be a whole number, 0 or more"),
     ("expected f64", "must be a number"),
+    ("expected a sequence", r#"must be a list, such as ["one", "two"]"#),
     ("expected a map", r#"must be a table, such as { "group.update" = 20 }"#),
     ("expected a boolean", "must be true or false"),
     ("expected a string", "must be a string"),

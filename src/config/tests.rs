@@ -5,6 +5,7 @@ mod anything;
 mod defaults;
 mod environment;
 mod faults;
+mod identity;
 mod secrets;
 mod tls;
 

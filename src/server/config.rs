@@ -1,4 +1,4 @@
-//! `[server]` and `[auth]` of the configuration.
+//! `[server]` of the configuration.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -6,6 +6,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::tls::TlsConfig;
+use crate::identity::AuthConfig;
 
 /// `[server]` of the configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -61,35 +62,16 @@ pub struct ServerConfig {
     pub tls: TlsConfig,
 }
 
-/// `[auth]` of the configuration.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuthConfig {
-    /// How callers are known.
-    pub mode: AuthMode,
-    /// Accept calls from other hosts although nobody is authenticated.
-    pub insecure_allow_remote: bool,
-}
-
-/// How callers are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AuthMode {
-    /// Not at all.
-    None,
-}
-
 impl ServerConfig {
     /// What keeps this from being used, as (path, fault).
     pub fn faults(&self, auth: &AuthConfig) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
         let mut fault = |path, text: &str| faults.push((path, text.to_owned()));
-        let AuthMode::None = auth.mode;
-        if !self.grpc_addr.ip().is_loopback() && !auth.insecure_allow_remote {
+        if auth.mode.is_none() && !self.grpc_addr.ip().is_loopback() && !auth.insecure_allow_remote {
             fault(
                 "server.grpc_addr",
-                "is not loopback, and auth.mode = \"none\" lets everybody in: listen on 127.0.0.1, or set \
-                 auth.insecure_allow_remote = true where the network is trusted",
+                "is not loopback, and auth.mode = \"none\" lets everybody in: listen on 127.0.0.1, let callers \
+                 prove who they are, or set auth.insecure_allow_remote = true where the network is trusted",
             );
         }
         let deadlines = [

@@ -47,22 +47,24 @@ impl Extractor for Headers<'_> {
 pub(super) struct AccessLine {
     /// How the RPC ended; cancelled, until something else is known.
     pub(super) code: Code,
-    method: Option<String>,
+    /// Who called; empty for whoever is not known.
+    pub(super) caller: Arc<str>,
+    method: Option<&'static str>,
     stats: Arc<Stats>,
     span: Span,
     begin: Instant,
 }
 
 impl AccessLine {
-    pub(super) fn new(method: Option<String>, stats: Arc<Stats>, span: Span) -> Self {
-        Self { code: Code::Cancelled, method, stats, span, begin: Instant::now() }
+    pub(super) fn new(method: Option<&'static str>, stats: Arc<Stats>, span: Span) -> Self {
+        Self { code: Code::Cancelled, caller: Arc::from(""), method, stats, span, begin: Instant::now() }
     }
 }
 
 impl Drop for AccessLine {
     fn drop(&mut self) {
         // Health checks and reflection come every few seconds and say nothing.
-        let Some(method) = &self.method else { return };
+        let Some(method) = self.method else { return };
         let name = name(self.code);
         self.span.record("rpc.response.status_code", name);
         // Signed, because an unsigned number would be exported as text.
@@ -74,6 +76,7 @@ impl Drop for AccessLine {
         info!(
             parent: None,
             method,
+            caller = Some(&*self.caller).filter(|name| !name.is_empty()),
             code = name,
             duration_ms = self.begin.elapsed().as_secs_f64() * 1000.0,
             upstream_calls = self.stats.upstream_calls(),

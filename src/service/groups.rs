@@ -7,6 +7,7 @@ use super::{
     convert,
     once::Once,
     rpc::{Apps, Rpc},
+    status,
 };
 use crate::{
     group::{
@@ -82,18 +83,25 @@ impl GroupService for GroupApi {
         &self,
         request: Request<pb::BatchGetGroupsRequest>,
     ) -> Result<Response<pb::BatchGetGroupsResponse>, Status> {
-        let mut rpc = Rpc::new(&self.apps, request)?;
+        let mut rpc = Rpc::for_app(&self.apps, request)?;
         let request = rpc.admit()?;
         let (view, staleness) = (view(rpc.message.view()), convert::staleness(rpc.message.max_staleness));
         let mut results = Vec::with_capacity(rpc.message.groups.len());
         for handle in &rpc.message.groups {
-            let answer = self.groups.get(&request, &convert::group_ref(handle), view, staleness).await;
+            let answer = match rpc.may_reach(handle) {
+                Ok(()) => {
+                    let answer =
+                        self.groups.get(&request, &convert::group_ref(handle), view, staleness).await;
+                    answer.map_err(|error| rpc.failed_in_body(&error))
+                }
+                Err(refusal) => Err(status::in_body(&refusal)),
+            };
             let (result, read_time, from_cache) = match answer {
                 Ok(answer) => {
                     let group = convert::group_to_pb(answer.value);
                     (group_result::Result::Group(group), Some(answer.read_time.into()), answer.from_cache)
                 }
-                Err(error) => (group_result::Result::Status(rpc.failed_in_body(&error)), None, false),
+                Err(status) => (group_result::Result::Status(status), None, false),
             };
             let (r#ref, result) = (Some(handle.clone()), Some(result));
             results.push(pb::GroupResult { r#ref, result, read_time, from_cache });

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use tonic::{Request, Status};
 
 use super::{
+    caller::Caller,
     check::{Check, Violations},
     convert,
     status::{self, Subject},
@@ -41,15 +42,21 @@ impl Apps {
         }
     }
 
-    /// The app of this alias; of no alias, the only one there is.
-    fn find(&self, alias: &str) -> Result<App, group::Fault> {
+    /// Those that this caller may use, by alias.
+    pub(super) fn of<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a App> {
+        self.iter().filter(|app| caller.may_use(app.alias()))
+    }
+
+    /// The app of this alias; of no alias, the only one that the caller may use.
+    fn find(&self, alias: &str, caller: &Caller) -> Result<App, group::Fault> {
         let fault = |text: &str| group::Fault::new("app", text);
         if !alias.is_empty() {
             return self.0.get(alias).cloned().ok_or_else(|| fault("is not an app of this gateway"));
         }
-        match self.0.values().next() {
-            Some(only) if self.0.len() == 1 => Ok(only.clone()),
-            _ => Err(fault("is required: this gateway serves several apps")),
+        let mut usable = self.of(caller);
+        match (usable.next(), usable.next()) {
+            (Some(only), None) => Ok(only.clone()),
+            _ => Err(fault("is required: there are several apps")),
         }
     }
 }
@@ -59,6 +66,7 @@ pub(super) struct Rpc<M> {
     pub(super) message: M,
     pub(super) faults: Violations,
     context: Context,
+    caller: Caller,
     app: Result<App, group::Fault>,
     alias: String,
 }
@@ -75,6 +83,12 @@ pub(super) trait Common {
     fn validate_only(&self) -> bool {
         false
     }
+    /// Every handle of a group that the request holds, wherever it stands.
+    fn groups(&self) -> Vec<&pb::GroupRef> {
+        Vec::new()
+    }
+    /// Whether the RPC works on groups, rather than on the app.
+    const ON_GROUPS: bool;
     /// An id of the group the RPC is about, for error details.
     fn group(&self) -> Option<&str> {
         None
@@ -110,17 +124,32 @@ pub(super) struct Bulk {
 }
 
 impl<M: Check + Common> Rpc<M> {
-    /// Checks the rules of single fields. Further faults may be added before [`Rpc::admit`].
+    /// Refuses callers who may not use the app or name the groups of the request; then checks the rules of single
+    /// fields. Further faults may be added before [`Rpc::admit`].
     pub(super) fn new(apps: &Apps, request: Request<M>) -> Result<Self, Status> {
-        let context = request.extensions().get::<Context>().cloned();
-        // The layers put it there; without them there is no deadline to keep.
-        let context =
-            context.ok_or_else(|| status::plain(crate::dingtalk::Reason::GatewayInternal, "no context"))?;
+        let rpc = Self::for_app(apps, request)?;
+        rpc.caller.may_reach_all(&rpc.message)?;
+        Ok(rpc)
+    }
+
+    /// The same for an RPC that answers for each of its groups by itself, and has to ask [`Rpc::may_reach`] of each.
+    pub(super) fn for_app(apps: &Apps, mut request: Request<M>) -> Result<Self, Status> {
+        // The layers put them there; without them there is no deadline to keep, and nobody to answer to.
+        let context = request.extensions_mut().remove::<Context>();
+        let (mut context, caller) =
+            context.zip(request.extensions_mut().remove::<Caller>()).ok_or_else(no_context)?;
+        context.claimant = caller.claimant.clone();
         let message = request.into_inner();
-        let faults = Violations::of(&message);
         let alias = message.app().to_owned();
-        let app = apps.find(&alias);
-        Ok(Self { message, faults, context, app, alias })
+        caller.may_name(&alias)?;
+        let faults = Violations::of(&message);
+        let app = apps.find(&alias, &caller);
+        Ok(Self { message, faults, context, caller, app, alias })
+    }
+
+    /// Goes on if the caller may name this group.
+    pub(super) fn may_reach(&self, group: &pb::GroupRef) -> Result<(), Status> {
+        self.caller.may_reach(&self.alias, group)
     }
 
     /// Goes on without faults, or ends with all of them.
@@ -194,6 +223,11 @@ impl<M: Check + Common> Rpc<M> {
     }
 }
 
+/// A request that the layers did not look at.
+pub(super) fn no_context() -> Status {
+    status::plain(crate::dingtalk::Reason::GatewayInternal, "the request did not come through the layers")
+}
+
 /// An id of the group for error messages, the newer one if there are two.
 fn id_of(group: &Option<pb::GroupRef>) -> Option<&str> {
     let group = group.as_ref()?;
@@ -209,6 +243,7 @@ fn person(member: &Option<pb::MemberRef>) -> Option<&str> {
 
 /// `impl Common` for every request that names an app, `impl Write` for those with a `request_id`.
 #[rustfmt::skip]
+#[allow(clippy::collapsible_if, reason = "generated field by field")]
 mod generated {
     use prost::Message as _;
 

@@ -12,7 +12,9 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 use super::once::Refusal;
 use crate::{
     dingtalk::{self, Applied, Reason, Repeat, Spec},
-    group, store,
+    group,
+    identity::Refused,
+    store,
 };
 
 /// `google.rpc.ErrorInfo.domain`.
@@ -158,10 +160,25 @@ pub(super) fn not_implemented(rpc: &str) -> Status {
     draft.finish()
 }
 
-/// Something that this caller may not do.
+/// Somebody who does not prove who it is. What is wrong with a proof is for the log: here it would help to forge one.
+pub(super) fn unauthenticated(refused: &Refused) -> Status {
+    let text = match refused {
+        Refused::NoProof => {
+            "the gateway cannot tell who calls: send `authorization: Bearer <token>`, or present a client certificate"
+        }
+        Refused::BadProof(_) | Refused::Nobody(_) => {
+            "the identity is not accepted: renew the token or certificate, or ask whoever runs the gateway"
+        }
+    };
+    plain(Reason::CallerUnauthenticated, text)
+}
+
+/// Something that this caller may not do; `app` is empty where it is about none.
 pub(super) fn not_allowed(app: &str, caller: &str, message: &str) -> Status {
     let mut draft = Draft::new(Reason::CallerNotAllowed, message);
-    draft.note("app", app);
+    if !app.is_empty() {
+        draft.note("app", app);
+    }
     draft.note("caller", caller);
     draft.finish()
 }

@@ -3,7 +3,7 @@
 //! RPC are covered without a change here; only a rule in CEL needs an entry in `cel.rs`.
 
 mod cel;
-mod valid;
+pub mod valid;
 mod violation;
 
 use std::collections::BTreeSet;

@@ -19,6 +19,7 @@ mod faults;
 mod fields;
 mod groups;
 mod health;
+mod identity;
 mod incident;
 mod legacy;
 mod members;

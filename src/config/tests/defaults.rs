@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{super::*, Folder, SECRET};
-use crate::dingtalk::app::AppConfig;
+use crate::{dingtalk::app::AppConfig, identity::CallerConfig};
 
 /// The keys that are allowed beside one that is not.
 fn allowed<T>(outcome: Result<T, toml::de::Error>) -> BTreeSet<String> {
@@ -25,8 +25,11 @@ fn defaults() -> Table {
 
 /// The `[[apps]]` of default.toml, no longer a comment.
 fn example_app() -> String {
-    let lines =
-        DEFAULTS.lines().skip_while(|line| *line != "# [[apps]]").take_while(|line| line.starts_with('#'));
+    example("# [[apps]]")
+}
+
+fn example(head: &str) -> String {
+    let lines = DEFAULTS.lines().skip_while(|line| *line != head).take_while(|line| line.starts_with('#'));
     lines.map(|line| line.trim_start_matches('#').trim_start().to_owned() + "\n").collect()
 }
 
@@ -38,8 +41,11 @@ fn the_defaults_have_every_key() {
     for (name, section) in defaults() {
         let mut with_a_key = defaults();
         with_a_key[&name].as_table_mut().unwrap().insert("no-such-key".to_owned(), Value::Boolean(true));
-        let section = section.as_table().expect("the top level has sections only");
-        assert_eq!(allowed(Config::deserialize(with_a_key)), keys_of(section), "[{name}]");
+        let mut keys = keys_of(section.as_table().expect("the top level has sections only"));
+        // Lists are empty by default, and shown in a comment.
+        let lists = LISTS.iter().filter(|list| list.path.len() == 2 && list.path[0] == name);
+        keys.extend(lists.map(|list| list.path[1].to_owned()));
+        assert_eq!(allowed(Config::deserialize(with_a_key)), keys, "[{name}]");
     }
 }
 
@@ -49,6 +55,21 @@ fn every_default_is_explained() {
     for pair in lines.windows(2).filter(|pair| pair[1].contains(" = ") && !pair[1].starts_with('#')) {
         assert!(pair[0].starts_with("# "), "{} has no comment above it", pair[1]);
     }
+}
+
+#[test]
+fn the_caller_in_the_defaults_has_every_key() {
+    let known =
+        allowed(CallerConfig::deserialize(Table::from_iter([("no-such-key".to_owned(), true.into())])));
+    let text: Table = example("# [[auth.callers]]")
+        .lines()
+        .filter(|line| line.contains(" = "))
+        .collect::<Vec<_>>()
+        .join("\n")
+        .parse()
+        .unwrap();
+    assert_eq!(keys_of(&text), known);
+    CallerConfig::deserialize(text).unwrap();
 }
 
 #[test]

@@ -6,7 +6,6 @@ use super::{super::*, FILE, Folder, SECRET, faults_under, line, loaded};
 use crate::{
     dingtalk::Endpoint,
     operation::group::{CreateGroup, UpdateGroup},
-    server::AuthMode,
     telemetry::{LogFormat, SamplerName},
 };
 
@@ -32,7 +31,7 @@ fn variables_win_over_the_file_and_have_the_type_of_their_key() {
     assert_eq!((server.max_concurrent_requests, server.max_message_size.as_u64()), (7, 1024));
     assert!(!server.reflection && server.drain_delay.is_zero());
     assert_eq!((telemetry.sampler_arg, telemetry.service_name.as_str()), (1.0, "12"));
-    assert_eq!(auth.mode, AuthMode::None);
+    assert!(auth.mode.is_none());
     assert_eq!(loaded.apps[0].app_key(), "0012");
 }
 

@@ -1,0 +1,131 @@
+//! Who calls, and what they may do. Knows proofs and policy; neither gRPC's codes nor what an RPC is about.
+
+mod config;
+mod methods;
+mod policy;
+mod tokens;
+mod watch;
+
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use http::{HeaderMap, header::AUTHORIZATION};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{info, warn};
+
+pub use self::{
+    config::{AuthConfig, CallerConfig, Fault, Mode, Modes},
+    methods::{METHODS, Method},
+    policy::{Grant, Known},
+    tokens::new_token,
+};
+use self::{
+    policy::{Identity, Policy},
+    tokens::Tokens,
+};
+
+/// Why nobody is known. The details are for the log of the gateway, not for whoever calls.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Nothing was shown.
+    #[error("no proof of identity")]
+    NoProof,
+    /// What was shown proves nothing.
+    #[error("{0}")]
+    BadProof(String),
+    /// It proves an identity that no caller has.
+    #[error("no caller has the identity {0}")]
+    Nobody(String),
+}
+
+impl Refused {
+    fn bad(text: impl Into<String>) -> Self {
+        Refused::BadProof(text.into())
+    }
+}
+
+/// Finds out who calls. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Authenticator(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    policy: Policy,
+    tokens: Option<TokensFile>,
+}
+
+impl Authenticator {
+    /// Takes a configuration without faults; none where everybody is let in.
+    pub async fn open(config: &AuthConfig) -> Result<Option<Self>, String> {
+        if config.mode.is_none() {
+            return Ok(None);
+        }
+        let tokens =
+            config.mode.has(Mode::Static).then(|| TokensFile::open(&config.static_tokens.tokens_file));
+        Ok(Some(Self(Arc::new(Inner { policy: Policy::new(config), tokens: tokens.transpose()? }))))
+    }
+
+    /// Who calls, by what comes with the request. What is shown has to be right: nobody falls back from a bad token to
+    /// something better.
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Known, Refused> {
+        let Some(token) = bearer(headers)? else { return Err(Refused::NoProof) };
+        self.of_token(token)
+    }
+
+    fn of_token(&self, token: &str) -> Result<Known, Refused> {
+        let tokens = self.0.tokens.as_ref().ok_or_else(|| Refused::bad("static tokens are not accepted"))?;
+        let owner = tokens.owner(token).ok_or_else(|| Refused::bad("the token is not in the tokens file"))?;
+        self.known(&Identity::Static(owner))
+    }
+
+    fn known(&self, identity: &Identity) -> Result<Known, Refused> {
+        let known = self.0.policy.find(identity);
+        known.cloned().ok_or_else(|| Refused::Nobody(format!("{identity:?}")))
+    }
+}
+
+/// The token of `authorization: Bearer <token>`; none without the header.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
+    let mut stated = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = stated.next() else { return Ok(None) };
+    if stated.next().is_some() {
+        return Err(Refused::bad("there are several authorization headers"));
+    }
+    let token = value.to_str().ok().and_then(|text| text.split_once(' '));
+    match token {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
+        _ => Err(Refused::bad("the authorization header holds no bearer token")),
+    }
+}
+
+/// The tokens of a file that may be replaced.
+#[derive(Debug)]
+struct TokensFile {
+    tokens: Arc<RwLock<Tokens>>,
+    _watch: AbortOnDropHandle<()>,
+}
+
+impl TokensFile {
+    fn open(file: &PathBuf) -> Result<Self, String> {
+        let content = fs::read(file).ok();
+        let tokens = Arc::new(RwLock::new(Tokens::read(file)?));
+        let (watched, kept) = (file.clone(), tokens.clone());
+        let changed = move || match Tokens::read(&watched) {
+            Ok(tokens) => {
+                *kept.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+                info!(file = %watched.display(), "the tokens file was read again");
+            }
+            Err(fault) => warn!(%fault, "the tokens file was not read again, the old tokens stay"),
+        };
+        let watch = tokio::spawn(watch::follow(file.clone(), content, changed));
+        Ok(Self { tokens, _watch: AbortOnDropHandle::new(watch) })
+    }
+
+    fn owner(&self, token: &str) -> Option<String> {
+        let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
+        tokens.owner(token).map(ToOwned::to_owned)
+    }
+}

@@ -1,0 +1,122 @@
+//! What each caller may do: the configuration, turned into what is asked of it for every RPC.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{
+    config::{AuthConfig, CallerConfig, Cap, Mode},
+    methods::{METHODS, Method},
+};
+
+/// Who a proof says calls.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Identity {
+    /// A name of the tokens file.
+    Static(String),
+}
+
+impl Identity {
+    /// An identity of the configuration.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (kind, value) = text.split_once(':').filter(|(_, value)| !value.is_empty())?;
+        Some(match kind {
+            "static" => Identity::Static(value.to_owned()),
+            _ => return None,
+        })
+    }
+
+    /// The way in which it is proven.
+    pub(super) fn mode(&self) -> Mode {
+        match self {
+            Identity::Static(_) => Mode::Static,
+        }
+    }
+}
+
+/// Who calls, as far as that is certain. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// What this caller may do.
+    pub grant: Arc<Grant>,
+    /// By which of its identities it is known, as in the configuration.
+    pub identity: Arc<str>,
+}
+
+/// What a caller may do.
+#[derive(Debug)]
+pub struct Grant {
+    /// The caller's name.
+    pub name: Arc<str>,
+    /// Its turns for one turn of a caller with a share of 1.
+    pub share: u32,
+    /// Whether it goes after the others, whatever it says.
+    pub batch_only: bool,
+    /// None: all.
+    apps: Option<BTreeSet<String>>,
+    /// By the places of the methods.
+    rpcs: Box<[bool]>,
+    /// None: all.
+    groups: Option<HashSet<String>>,
+}
+
+impl Grant {
+    fn new(name: &str, caller: &CallerConfig) -> Self {
+        let every = caller.apps.iter().any(|app| app == "*");
+        let covered = |method: &Method| caller.rpcs.iter().any(|pattern| method.is_covered_by(pattern));
+        Self {
+            name: name.into(),
+            share: caller.share,
+            batch_only: caller.priority == Cap::Batch,
+            apps: (!every).then(|| caller.apps.iter().cloned().collect()),
+            rpcs: METHODS.iter().map(covered).collect(),
+            groups: (!caller.groups.is_empty()).then(|| caller.groups.iter().cloned().collect()),
+        }
+    }
+
+    /// Whether it may make this RPC at all.
+    pub fn may_call(&self, method: &Method) -> bool {
+        self.rpcs[method.place()]
+    }
+
+    /// Whether it may use the app of this alias, be there one or not.
+    pub fn may_use(&self, app: &str) -> bool {
+        self.apps.as_ref().is_none_or(|apps| apps.contains(app))
+    }
+
+    /// Whether it may use some groups only.
+    pub fn is_filtered(&self) -> bool {
+        self.groups.is_some()
+    }
+
+    /// Whether it may name a group by this id, be there one or not.
+    pub fn may_reach(&self, group: &str) -> bool {
+        self.groups.as_ref().is_none_or(|groups| groups.contains(group))
+    }
+}
+
+/// All callers by their identities.
+#[derive(Debug)]
+pub(super) struct Policy(HashMap<Identity, Known>);
+
+impl Policy {
+    /// Takes a configuration without faults.
+    pub(super) fn new(config: &AuthConfig) -> Self {
+        let mut known = HashMap::new();
+        for (key, caller) in &config.callers {
+            let grant = Arc::new(Grant::new(caller.name(key), caller));
+            for text in &caller.identities {
+                if let Some(identity) = Identity::parse(text) {
+                    known.insert(identity, Known { grant: grant.clone(), identity: text.as_str().into() });
+                }
+            }
+        }
+        Self(known)
+    }
+
+    /// The caller with this identity.
+    pub(super) fn find(&self, identity: &Identity) -> Option<&Known> {
+        self.0.get(identity)
+    }
+}
