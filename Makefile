@@ -79,6 +79,13 @@ chart-docs: python-tools ## write the chart's README and dashboards (`make chart
 	scripts/write_chart_readme.sh
 	$(TOOLS)/python scripts/dashboards.py
 
+# Not part of CI: pictures are for eyes. No Grafana needed: a Prometheus evaluates the queries, matplotlib draws.
+.PHONY: draw-dashboards
+draw-dashboards: build python-tools redis-server ## draw the dashboards from two gateways under load, to target/dashboards (three minutes)
+	scripts/install_prometheus.sh
+	@scripts/install_python_tools.sh tests/dashboards/requirements.txt .tools/draw
+	$(TOOLS)/python tests/dashboards/load.py $(BINARY) $(TARGET_DIR)/dashboards .tools/draw/bin/python
+
 .PHONY: image-lint
 image-lint: python-tools ## lint the Dockerfile
 	$(TOOLS)/hadolint Dockerfile

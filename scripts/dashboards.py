@@ -63,9 +63,9 @@ OVERVIEW = [
         ("p95 by caller", "lines", "s", 8, [(quantile(0.95, RPC, "caller"), "{{caller}}")], ""),
         ("Turned away", "areas", "reqps", 8, [(rate("dinggate_rejected_total", "reason"), "{{reason}}")],
          "Before any work: overload and connections are the gateway's limits, the others are callers who may not."),
-        ("Errors by caller and code", "table", "reqps", 24,
-         [(f'{rate(f"{RPC}_count", "caller, rpc_method, rpc_grpc_status_code", "rpc_grpc_status_code!=" + chr(34) + "OK" + chr(34))} > 0', "")],
-         "Who sees which error where."),
+        ("Errors by caller and code", "table", "short", 24,
+         [(f'sum by (caller, rpc_method, rpc_grpc_status_code) (increase({RPC}_count{{$sel, rpc_grpc_status_code!="OK"}}[$__range])) > 0', "")],
+         "Who saw which error where, how often in the time shown."),
     ]),
 ]
 
@@ -85,16 +85,17 @@ UPSTREAM = [
          "DingTalk allows 20 a second of each operation and app."),
         ("Metered calls by app and generation", "areas", "reqps", 12,
          [(rate("dinggate_upstream_calls_total", "app, generation", app=True), "{{app}} {{generation}}")], ""),
-        ("Attempts by outcome", "areas", "reqps", 12, [(rate(f"{ATTEMPT}_count", "outcome", app=True), "{{outcome}}")],
-         "`refused` is an answer; unreachable, lost, garbled and busy are failures."),
+        ("Attempts that did not succeed", "areas", "reqps", 12,
+         [(rate(f"{ATTEMPT}_count", "outcome", 'outcome!="ok"', app=True), "{{outcome}}")],
+         "By outcome. `refused` is an answer; unreachable, lost, garbled and busy are failures."),
         ("Latency", "lines", "s", 12, quantiles(ATTEMPT, app=True), "Of one attempt."),
         ("p95 by operation", "lines", "s", 12, [(quantile(0.95, ATTEMPT, "operation", app=True), "{{operation}}")], ""),
         ("Open breakers", "lines", "none", 12, [('max by (app, operation) (dinggate_breaker_open{$sel, app=~"$app"})', "{{app}} {{operation}}")],
          "1 while the operation is left alone; nothing otherwise."),
     ]),
     ("The month", [
-        ("Calls of the month", "lines", "none", 12, [(MONTH, "{{app}}"), (LIMIT, "{{app}} limit")], "Of all replicas that share a store."),
-        ("At the end of the month", "lines", "none", 12,
+        ("Calls of the month", "lines", "short", 12, [(MONTH, "{{app}}"), (LIMIT, "{{app}} limit")], "Of all replicas that share a store."),
+        ("At the end of the month", "lines", "short", 12,
          [(f"{MONTH} + {PACE} * on () group_left () {LEFT}", "{{app}}"), (LIMIT, "{{app}} limit")],
          "At the pace of the last day. Alert: DinggateMonthBudgetForecast."),
     ]),
@@ -107,9 +108,9 @@ UPSTREAM = [
         ("p95 of the wait by app", "lines", "s", 12, [(quantile(0.95, WAIT, "app", app=True), "{{app}}")], ""),
     ]),
     ("Doubt", [
-        ("Outcome unknown", "areas", "none", 12, [('sum by (app) (increase(dinggate_outcome_unknown_total{$sel, app=~"$app"}[$__rate_interval]))', "{{app}}")],
-         "Writes of which nobody knows whether DingTalk carried them out."),
-        ("Codes that nobody knows", "table", "none", 12, [("sum by (operation, code) (dinggate_unmapped_errors_total{$sel}) > 0", "")],
+        ("Outcome unknown", "lines", "short", 12, [('sum by (app) (dinggate_outcome_unknown_total{$sel, app=~"$app"})', "{{app}}")],
+         "Writes of which nobody knows whether DingTalk carried them out, since the gateways started. Each is a step up."),
+        ("Codes that nobody knows", "table", "short", 12, [("sum by (operation, code) (dinggate_unmapped_errors_total{$sel}) > 0", "")],
          "Since the gateways started."),
     ]),
 ]
@@ -118,7 +119,8 @@ STATE = [
     ("Tokens", [
         ("Access tokens last", "lines", "s", 12, [('min by (app) (dinggate_token_expiry_seconds{$sel, app=~"$app"})', "{{app}}")],
          "Renewed token.refresh_ahead before the end; 0 where one is needed and cannot be had."),
-        ("Fetches", "areas", "none", 12, [('sum by (app, result) (increase(dinggate_token_refreshes_total{$sel, app=~"$app"}[$__rate_interval]))', "{{app}} {{result}}")], ""),
+        ("Fetches", "lines", "short", 12, [('sum by (app, result) (dinggate_token_refreshes_total{$sel, app=~"$app"})', "{{app}} {{result}}")],
+         "Since the gateways started. Each is a step up."),
     ]),
     ("Cache", [
         ("Reads by origin", "areas", "reqps", 12, [(rate("dinggate_cache_requests_total", "result"), "{{result}}")],
@@ -127,15 +129,13 @@ STATE = [
          [(f"{rate('dinggate_cache_requests_total', match='result!=' + chr(34) + 'miss' + chr(34))} / {rate('dinggate_cache_requests_total')}", "share")], ""),
     ]),
     ("Store", [
-        ("Store", "lines", "none", 12, [("dinggate_store_up{$sel}", "{{instance}}")], "1 while the gateway reaches what replicas share."),
-        ("RPCs refused or in doubt", "areas", "none", 12,
-         [(rate(f"{RPC}_count", "rpc_method", 'rpc_grpc_status_code="UNAVAILABLE"'), "{{rpc_method}} unavailable")],
-         "Without the store, writes with a request_id are UNAVAILABLE."),
+        ("Store", "lines", "none", 24, [("dinggate_store_up{$sel}", "{{instance}}")],
+         "1 while the gateway reaches what replicas share. Without it, writes with a request_id are UNAVAILABLE."),
     ]),
     ("Events", [
-        ("Events", "areas", "none", 8, [(rate("dinggate_events_total", "type", app=True), "{{type}}")], "Pushed by DingTalk, a second."),
-        ("Gaps", "areas", "none", 8, [('sum by (app, cause) (increase(dinggate_event_gaps_total{$sel, app=~"$app"}[$__rate_interval]))', "{{app}} {{cause}}")],
-         "Times that events may have been missed."),
+        ("Events", "areas", "reqps", 8, [(rate("dinggate_events_total", "type", app=True), "{{type}}")], "Pushed by DingTalk, a second."),
+        ("Gaps", "lines", "short", 8, [('sum by (app, cause) (dinggate_event_gaps_total{$sel, app=~"$app"})', "{{app}} {{cause}}")],
+         "Times that events may have been missed, since the gateways started. Each is a step up."),
         ("Watchers", "lines", "none", 8, [("sum by (instance) (dinggate_watchers{$sel})", "{{instance}}")], "Callers that watch events."),
     ]),
 ]

@@ -60,7 +60,7 @@ class Service:
         pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
         self._descriptor = pool.FindServiceByName(name)
 
-    def call(self, method, request):
+    def call(self, method, request, metadata=()):
         descriptor = self._descriptor.methods_by_name[method]
         message = message_factory.GetMessageClass(descriptor.input_type)()
         json_format.ParseDict(request, message)
@@ -68,7 +68,7 @@ class Service:
             f"/{self._descriptor.full_name}/{method}",
             request_serializer=lambda value: value.SerializeToString(),
             response_deserializer=message_factory.GetMessageClass(descriptor.output_type).FromString,
-        )(message, timeout=CALL_SECONDS)
+        )(message, timeout=CALL_SECONDS, metadata=metadata)
         return json_format.MessageToDict(reply, preserving_proto_field_name=True)
 
 
