@@ -1,6 +1,8 @@
 """Checks over TLS: whom a program trusts, and who it says it is."""
 
+import hashlib
 import re
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from gateway import Sandbox
 from program import expect, succeeded
 
 OK = "OK"
+NOBODY = "UNAUTHENTICATED CALLER_UNAUTHENTICATED"
+NOT_ALLOWED = "PERMISSION_DENIED CALLER_NOT_ALLOWED"
 NO_CONNECTION = "a code alone"
 
 TLS = """
@@ -19,10 +23,27 @@ cert = "{folder}/gateway.pem"
 key = "{folder}/gateway-key.pem"
 """
 MTLS = TLS + 'client_ca = "{folder}/ca.pem"\n'
+TOKENS = TLS + """
+[auth]
+mode = ["static"]
+static.tokens_file = "{folder}/tokens"
+
+[[auth.callers]]
+name = "orders"
+identities = ["static:orders"]
+apps = ["demo"]
+rpcs = ["*"]
+
+[[auth.callers]]
+name = "readers"
+identities = ["static:readers"]
+apps = ["demo"]
+rpcs = ["GroupService/Get*"]
+"""
 
 
 class Files:
-    """Keys and certificates for a gateway and its callers, in a folder of their own."""
+    """Keys, certificates and tokens for a gateway and its callers, in a folder of their own."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -32,11 +53,23 @@ class Files:
         self._issue(ours, "gateway", "127.0.0.1")
         self._issue(ours, "orders", "orders")
         self._issue(foreign, "stranger", "orders")
+        known = "".join(f"{name} sha256:{self._make_token(name)}\n" for name in ("orders", "readers"))
+        (self.folder / "tokens").write_text(known)
+        self._make_token("nobody")
 
     def _issue(self, authority, name, host):
         issued = authority.issue_cert(host)
         (self.folder / f"{name}-key.pem").write_bytes(pkcs8(issued.private_key_pem.bytes()))
         issued.cert_chain_pems[0].write_to_path(self.folder / f"{name}.pem")
+
+    def _make_token(self, name):
+        """Writes one as a deployment would mount it, and returns its hash."""
+        token = secrets.token_urlsafe(32)
+        (self.folder / f"{name}.token").write_text(token + "\n")
+        return hashlib.sha256(token.encode()).hexdigest()
+
+    def token(self, name):
+        return {"DINGGATE_TOKEN_FILE": self.folder / f"{name}.token"}
 
     def certificate(self, name):
         return {"DINGGATE_CERT": self.folder / f"{name}.pem", "DINGGATE_KEY": self.folder / f"{name}-key.pem"}
@@ -89,6 +122,16 @@ CHECKS = [
             (files.certificate("orders"), OK),
             (files.certificate("stranger"), NO_CONNECTION),
             ({}, NO_CONNECTION),
+        ],
+    ),
+    check(
+        "tokens",
+        TOKENS,
+        lambda files: [
+            (files.token("orders"), OK),
+            (files.token("readers"), NOT_ALLOWED),
+            (files.token("nobody"), NOBODY),
+            ({}, NOBODY),
         ],
     ),
 ]

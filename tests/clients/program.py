@@ -154,6 +154,6 @@ PROGRAMS = [
         {"cargo": "Rust 1.89 or newer, rustup.rs"},
         [["cargo", "build", "--quiet", "--locked", "--target-dir", "target"]],
         ["target/debug/dinggate-example"],
-        checks=("usage", "probe", "example", "tls", "mtls"),
+        checks=("usage", "probe", "example", "tls", "mtls", "tokens"),
     ),
 ]
