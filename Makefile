@@ -95,7 +95,7 @@ image: ## build both images without a registry and check them (root on Debian, s
 	scripts/check_image.sh
 
 .PHONY: smoke
-smoke: build python-tools ## run the sandbox as a process and call it with an independent Python client
+smoke: build python-tools promtool ## run the sandbox as a process, call it with an independent Python client, lint its metrics
 	$(TOOLS)/python tests/smoke/run.py $(BINARY)
 
 .PHONY: rolling
@@ -139,6 +139,10 @@ python-tools:
 .PHONY: redis-server
 redis-server:
 	@scripts/install_redis.sh
+
+.PHONY: promtool
+promtool:
+	@scripts/install_prometheus.sh
 
 .PHONY: rust-tools
 rust-tools:

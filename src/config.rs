@@ -48,13 +48,17 @@ fn list(path: &[String]) -> Option<&'static List> {
 }
 
 const PREFIX: &str = "DINGGATE__";
-/// The standard variables of OpenTelemetry, and the settings they win over; the later of two wins.
-const OTEL: [(&str, &str); 5] = [
-    ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
-    ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "telemetry.otlp_endpoint"),
-    ("OTEL_TRACES_SAMPLER", "telemetry.sampler"),
-    ("OTEL_TRACES_SAMPLER_ARG", "telemetry.sampler_arg"),
-    ("OTEL_SERVICE_NAME", "telemetry.service_name"),
+/// The standard variables of OpenTelemetry, the settings they win over, and the unit that their values leave out.
+const OTEL: [(&str, &str, &str); 9] = [
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint", ""),
+    ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "telemetry.otlp_traces_endpoint", ""),
+    ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "telemetry.otlp_metrics_endpoint", ""),
+    ("OTEL_TRACES_EXPORTER", "telemetry.traces_exporter", ""),
+    ("OTEL_METRICS_EXPORTER", "telemetry.metrics_exporter", ""),
+    ("OTEL_METRIC_EXPORT_INTERVAL", "telemetry.metrics_interval", "ms"),
+    ("OTEL_TRACES_SAMPLER", "telemetry.sampler", ""),
+    ("OTEL_TRACES_SAMPLER_ARG", "telemetry.sampler_arg", ""),
+    ("OTEL_SERVICE_NAME", "telemetry.service_name", ""),
 ];
 
 /// The least that works, for people who have nothing yet.
@@ -182,7 +186,7 @@ pub fn default_file() -> Option<PathBuf> {
 
 /// The variables that configure us; the standard ones come last and win. An empty standard one is not set.
 fn ours(variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<(String, OsString)> {
-    let rank = |name: &str| OTEL.iter().position(|(standard, _)| *standard == name);
+    let rank = |name: &str| OTEL.iter().position(|(standard, ..)| *standard == name);
     let mut ours: Vec<_> = variables
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .filter(|(name, value)| name.starts_with(PREFIX) || (rank(name).is_some() && !value.is_empty()))

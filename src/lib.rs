@@ -3,7 +3,7 @@
 //! A call comes in at [`service`] (decode, check), becomes one function of [`group`] (what callers mean), which uses
 //! one or more of [`operation`] (what DingTalk offers, as data), carried out by [`dingtalk`] (tokens, the two wire
 //! generations, errors). [`identity`] says who calls. [`server`] wires it, [`config`] and
-//! [`telemetry`] serve it. Imports go in that direction
+//! [`telemetry`] serve it, everybody counts with [`metrics`]. Imports go in that direction
 //! only; `ARCHITECTURE.md` has the map, and a test holds it.
 
 pub mod config;
@@ -11,6 +11,7 @@ pub mod dingtalk;
 pub mod event;
 pub mod group;
 pub mod identity;
+pub mod metrics;
 pub mod operation;
 pub mod pb;
 pub mod server;

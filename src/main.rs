@@ -8,6 +8,7 @@ use dinggate::{
     config::{self, Config, Sources},
     dingtalk::{Client, Reason},
     identity,
+    metrics::Metrics,
     server::{Server, Tls},
     service::Apps,
     store::{self, Store, StoreKind},
@@ -157,7 +158,8 @@ async fn check(sources: Sources, online: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let Config { dingtalk, token, limits, retry, breaker, .. } = &loaded.config;
-    let client = Client::new(dingtalk, token, limits, retry, breaker, Store::memory().budgets)
+    let budgets = Store::memory().budgets;
+    let client = Client::new(dingtalk, token, limits, retry, breaker, budgets, Metrics::off())
         .map_err(|error| anyhow!(error))?;
     let mut failed = 0;
     for app in &loaded.apps {

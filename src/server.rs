@@ -1,6 +1,7 @@
 //! [`Server::build`] wires everything once; [`Server::run`] serves and drains.
 
 mod config;
+mod gauges;
 mod http;
 mod listen;
 mod routes;
@@ -22,7 +23,6 @@ use tracing::{info, warn};
 
 pub use self::{
     config::ServerConfig,
-    listen::Connections,
     tls::{Tls, TlsConfig},
 };
 use self::{
@@ -36,8 +36,10 @@ use crate::{
     event::Feed,
     group::Groups,
     identity::Authenticator,
+    metrics::Metrics,
     service::{Apps, Callers, Limits, Once, Stack},
     store::Store,
+    telemetry::Meters,
 };
 
 /// Probes are answered within a moment; a peer that never ends its request is not waited for.
@@ -48,7 +50,8 @@ const HTTP_GRACE: Duration = Duration::from_secs(1);
 pub struct Server {
     config: Arc<ServerConfig>,
     tls: Option<Tls>,
-    connections: Arc<Connections>,
+    meters: Meters,
+    metrics: Metrics,
     apps: Apps,
     client: Client,
     groups: Groups,
@@ -74,16 +77,28 @@ impl Server {
             cache,
             store,
             events,
+            telemetry,
             ..
         } = loaded.config;
-        let store = Store::open(&store).map_err(|error| anyhow!(error))?;
-        let client = Client::new(&dingtalk, &token, &limits, &retry, &breaker, store.budgets.clone())
-            .map_err(|error| anyhow!(error))?;
-        let aliases = loaded.apps.iter().map(|app| app.alias());
+        let grpc = bind("server.grpc_addr", config.grpc_addr).await?;
+        let http = bind("server.http_addr", config.http_addr).await?;
+        let tls = Tls::open(&config.tls).map_err(|fault| anyhow!(fault))?;
         let authenticator = Authenticator::open(&auth).await.map_err(|error| anyhow!(error))?;
+        let store = Store::open(&store).map_err(|error| anyhow!(error))?;
+        let meters = Meters::new(&telemetry)?;
+        let callers = auth.callers.values().map(|caller| &caller.name).chain(limits.shares.keys());
+        let metrics = Metrics::new(&meters.meter(), callers.cloned());
+        let budgets = store.budgets.clone();
+        let client = Client::new(&dingtalk, &token, &limits, &retry, &breaker, budgets, metrics.clone())
+            .map_err(|error| anyhow!(error))?;
+        let apps = Apps::new(loaded.apps);
+        gauges::observe(&meters.meter(), &apps, &client, &store.health);
+        if let Some(tls) = &tls {
+            gauges::certificate(&meters.meter(), tls.clone());
+        }
         Ok(Self {
-            feed: Feed::new(&store, &events, aliases),
-            apps: Apps::new(loaded.apps),
+            feed: Feed::new(&store, &events, apps.iter().map(|app| app.alias())),
+            apps,
             client: client.clone(),
             groups: Groups::new(client, cache, store.notices.clone(), store.facts.clone()),
             once: Once::new(store.outcomes.clone()),
@@ -92,10 +107,11 @@ impl Server {
                 Some(authenticator) => Callers::authenticated(authenticator),
                 None => Callers::stated(limits.shares),
             },
-            grpc: bind("server.grpc_addr", config.grpc_addr).await?,
-            http: bind("server.http_addr", config.http_addr).await?,
-            tls: Tls::open(&config.tls).map_err(|fault| anyhow!(fault))?,
-            connections: Arc::default(),
+            tls,
+            meters,
+            metrics,
+            grpc,
+            http,
             config: Arc::new(config),
         })
     }
@@ -108,11 +124,6 @@ impl Server {
     /// TLS of the gRPC port, to look at its files and to see when its certificate expires; none on a plaintext port.
     pub fn tls(&self) -> Option<Tls> {
         self.tls.clone()
-    }
-
-    /// What becomes of connections to the gRPC port.
-    pub fn connections(&self) -> Arc<Connections> {
-        self.connections.clone()
     }
 
     /// Where gRPC is bound.
@@ -153,23 +164,25 @@ impl Server {
         let listener = Listener {
             config: self.config.clone(),
             tls: self.tls,
-            connections: self.connections,
-            service: Stack::new(limits, self.callers).layer(routes.prepare()),
+            metrics: self.metrics.clone(),
+            service: Stack::new(limits, self.callers, self.metrics).layer(routes.prepare()),
             stop: stop_grpc.clone(),
         };
-        let http = axum::serve(self.http, http::routes(Readiness { ready: readiness, store }))
-            .with_graceful_shutdown(stop_http.clone().cancelled_owned());
+        let http =
+            axum::serve(self.http, http::routes(Readiness { ready: readiness, store }, self.meters.scrape()))
+                .with_graceful_shutdown(stop_http.clone().cancelled_owned());
         let (grpc, http) = (tokio::spawn(listener.serve(self.grpc)), tokio::spawn(http.into_future()));
         set_all(&health, ServingStatus::Serving).await;
         info!(%grpc_addr, %http_addr, tls, apps, "serving");
-        let feed = self.feed;
-        Ok(Serving { config: self.config, grpc, http, stop_grpc, stop_http, ready, health, feed })
+        let Self { config, meters, feed, .. } = self;
+        Ok(Serving { config, meters, grpc, http, stop_grpc, stop_http, ready, health, feed })
     }
 }
 
 /// A gateway at work.
 struct Serving {
     config: Arc<ServerConfig>,
+    meters: Meters,
     grpc: JoinHandle<()>,
     http: JoinHandle<io::Result<()>>,
     stop_grpc: CancellationToken,
@@ -202,6 +215,7 @@ impl Serving {
             Ok(ended) => ended.context("the HTTP server panicked")??,
             Err(_) => self.http.abort(),
         }
+        self.meters.shutdown().await;
         info!("stopped");
         Ok(())
     }

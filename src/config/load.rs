@@ -84,10 +84,11 @@ impl Loader {
     /// Takes the value of a variable: as a string where the key wants one, otherwise as a TOML value; a table only
     /// where it is a value of an app, not a section, and a list only below auth.
     pub(super) fn variable(&mut self, variable: &str, value: &OsStr) {
-        let standard = OTEL.iter().find(|(name, _)| *name == variable).map(|(_, path)| keys(path));
+        let standard = OTEL.iter().find(|(name, ..)| *name == variable);
+        let unit = standard.map_or("", |(.., unit)| unit);
         let own =
             variable.strip_prefix(PREFIX).map(|rest| rest.split("__").map(str::to_ascii_lowercase).collect());
-        let Some(mut path) = standard.or(own) else { return };
+        let Some(mut path) = standard.map(|(_, path, _)| keys(path)).or(own) else { return };
         let origin = Origin::Environment { variable: variable.to_owned() };
         let Some(text) = value.to_str() else {
             return self.fault(origin, path, "is not UTF-8".to_owned());
@@ -100,7 +101,7 @@ impl Loader {
                 Err(text) => return self.fault(origin, path, text),
             }
         }
-        let mut candidates = vec![Value::String(text.to_owned())];
+        let mut candidates = vec![Value::String(format!("{text}{unit}"))];
         let (of_app, of_auth) = (path.len() == 3 && path[0] == "apps", path[0] == "auth");
         let fits = |value: &Value| {
             (of_app || !value.is_table()) && (of_auth || !value.is_array()) && !value.is_str()

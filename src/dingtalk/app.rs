@@ -97,7 +97,7 @@ pub struct App(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    alias: String,
+    alias: Arc<str>,
     app_key: String,
     app_secret: RwLock<SecretString>,
     corp_id: String,
@@ -141,7 +141,7 @@ impl App {
             endpoint: config.token_endpoint,
         };
         App(Arc::new(Inner {
-            alias: config.alias.clone(),
+            alias: Arc::from(config.alias.as_str()),
             app_key: config.app_key.clone(),
             app_secret: RwLock::new(app_secret),
             corp_id: config.corp_id.clone(),
@@ -160,6 +160,11 @@ impl App {
     /// The name callers use.
     pub fn alias(&self) -> &str {
         &self.0.alias
+    }
+
+    /// The same, to be kept.
+    pub fn name(&self) -> Arc<str> {
+        self.0.alias.clone()
     }
 
     /// Which of DingTalk's two sites.

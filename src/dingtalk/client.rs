@@ -2,8 +2,8 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -33,7 +33,10 @@ use super::{
     transport::{Outgoing, Transport},
     trouble::Trouble,
 };
-use crate::store::{Budgets, Rate, Usage};
+use crate::{
+    metrics::Metrics,
+    store::{Budgets, Rate, Usage},
+};
 
 /// `[dingtalk]` of the configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -97,6 +100,8 @@ pub struct Stats {
     upstream_calls: AtomicU32,
     request_id: Mutex<Option<String>>,
     provenance: Worst,
+    app: OnceLock<Arc<str>>,
+    outcome_unknown: AtomicBool,
 }
 
 impl Stats {
@@ -120,6 +125,26 @@ impl Stats {
         self.provenance.note(provenance);
     }
 
+    /// The app that the RPC works for, once it is known.
+    pub fn app(&self) -> Option<&Arc<str>> {
+        self.app.get()
+    }
+
+    /// The RPC works for this app.
+    pub fn works_for(&self, app: &App) {
+        self.app.get_or_init(|| app.name());
+    }
+
+    /// Whether it ended without anybody knowing what DingTalk did.
+    pub fn is_outcome_unknown(&self) -> bool {
+        self.outcome_unknown.load(Ordering::Relaxed)
+    }
+
+    /// It ends so.
+    pub fn leaves_outcome_unknown(&self) {
+        self.outcome_unknown.store(true, Ordering::Relaxed);
+    }
+
     fn answered(&self, request_id: Option<String>) {
         if request_id.is_some() {
             *self.request_id.lock().unwrap_or_else(PoisonError::into_inner) = request_id;
@@ -136,6 +161,7 @@ pub struct Client {
     breakers: Breakers,
     retry: RetryConfig,
     budget: Budget,
+    metrics: Metrics,
 }
 
 impl Client {
@@ -147,8 +173,9 @@ impl Client {
         retry: &RetryConfig,
         breaker: &BreakerConfig,
         budgets: Arc<dyn Budgets>,
+        metrics: Metrics,
     ) -> Result<Self, String> {
-        let transport = Transport::new(Http::new(config)?, config.request_timeout);
+        let transport = Transport::new(Http::new(config)?, config.request_timeout, metrics.clone());
         let tokens = Tokens::new(UpstreamTokens(transport.clone()), token.clone());
         Ok(Self {
             transport,
@@ -157,7 +184,13 @@ impl Client {
             breakers: Breakers::new(breaker.clone()),
             retry: retry.clone(),
             budget: Budget::new(retry),
+            metrics,
         })
+    }
+
+    /// What it counts with.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Carries out one operation for an app.
@@ -221,6 +254,21 @@ impl Client {
         self.limiter.waiting(app, operation)
     }
 
+    /// The same for all operations together.
+    pub fn queue_length(&self, app: &App) -> usize {
+        self.limiter.length(app)
+    }
+
+    /// Metered calls of the app in this month, as this replica saw them last; nobody is asked.
+    pub fn month_calls(&self, app: &App) -> Option<u64> {
+        self.limiter.month_calls(app)
+    }
+
+    /// How long the token of the app lasts; none where none was needed yet.
+    pub fn token_expires_in(&self, app: &App) -> Option<Duration> {
+        self.tokens.expires_in(app)
+    }
+
     /// The policy of a call, on one screen.
     async fn send(&self, context: &Context, outgoing: Outgoing) -> Result<Bytes, Error> {
         let (app, repeat) = (&outgoing.app, outgoing.spec.repeat);
@@ -239,7 +287,9 @@ impl Client {
                 Ok(body) => return Ok(body),
                 Err(error) => error,
             };
-            self.limiter.failed(app, outgoing.spec, &error).await;
+            if self.limiter.failed(app, outgoing.spec, &error).await {
+                self.metrics.throttled(app.name(), outgoing.spec.id, "dingtalk");
+            }
             let standing = history.failed(repeat, &error);
             let left = context.deadline.saturating_duration_since(Instant::now());
             match retry::decide(&self.retry, repeat, &history, &error, left, rand::random()) {
@@ -261,7 +311,13 @@ impl Client {
         let Outgoing { app, spec, .. } = outgoing;
         let token = self.tokens.get(app, context.deadline).await?;
         self.breakers.check(app.alias(), spec)?;
-        let permit = self.limiter.acquire(context, app, spec).await?;
+        let asked = Instant::now();
+        let permit = self.limiter.acquire(context, app, spec).await;
+        self.metrics.queue_wait(app.name(), asked.elapsed());
+        if let Err(Error::RateLimited { .. }) = permit {
+            self.metrics.throttled(app.name(), spec.id, "gateway");
+        }
+        let permit = permit?;
         // Asked again, so that a queue which waited through an outage does not rush into it.
         let pass = self.breakers.enter(app.alias(), spec)?;
         Ok(Admitted { token, permit, pass })
@@ -280,8 +336,9 @@ impl Client {
         if let (Repeat::Once, Some(claim)) = (outgoing.spec.repeat, &context.claim) {
             claim.sending(context.deadline).await?;
         }
-        context.stats.upstream_calls.fetch_add(1, Ordering::Relaxed);
         let (spec, deadline) = (outgoing.spec, context.deadline);
+        context.stats.upstream_calls.fetch_add(1, Ordering::Relaxed);
+        self.metrics.upstream_call(outgoing.app.name(), spec.id, spec.generation.name());
         let (transport, outgoing, token) = (self.transport.clone(), outgoing.clone(), token.clone());
         let exchange = async move {
             let _flight = permit.send();

@@ -19,6 +19,14 @@ pub enum Generation {
 }
 
 impl Generation {
+    /// Its name in the configuration and in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Generation::New => "new",
+            Generation::Legacy => "legacy",
+        }
+    }
+
     /// The other one.
     pub fn other(self) -> Self {
         match self {

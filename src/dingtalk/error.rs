@@ -211,7 +211,14 @@ impl Error {
     /// A short name of bounded variety, for spans and metrics.
     pub fn kind(&self) -> &'static str {
         match self {
-            Error::Api(_) => "api",
+            Error::Api(_) => match self.reason() {
+                Reason::UpstreamUnmapped => "unmapped",
+                Reason::UpstreamBusy => "busy",
+                Reason::AppRateLimited | Reason::PlatformRateLimited | Reason::MonthlyQuotaExhausted => {
+                    "throttled"
+                }
+                _ => "refused",
+            },
             Error::Unreachable(_) => "unreachable",
             Error::Lost(_) => "lost",
             Error::Garbled { .. } => "garbled",

@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, PoisonError, RwLock, atomic::AtomicUsize},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -116,8 +119,8 @@ impl Limiter {
     }
 
     /// What a failed attempt means for the budgets: where DingTalk has throttled it, exactly the budget it names
-    /// pauses; a call that was throttled or did not arrive is not counted for the month.
-    pub(super) async fn failed(&self, app: &App, spec: &'static Spec, error: &Error) {
+    /// pauses; a call that was throttled or did not arrive is not counted for the month. True if it was throttled.
+    pub(super) async fn failed(&self, app: &App, spec: &'static Spec, error: &Error) -> bool {
         let pause = pause_of(error);
         if let Some((limit, pause)) = pause {
             warn!(app = app.alias(), operation = spec.id, ?limit, ?pause, "throttled by dingtalk");
@@ -126,6 +129,7 @@ impl Limiter {
         if pause.is_some() || matches!(error, Error::Unreachable(_)) {
             self.queue(app, spec).uncounted(pause).await;
         }
+        pause.is_some()
     }
 
     /// Closes the queues that the limit is about.
@@ -164,6 +168,17 @@ impl Limiter {
         let apps = self.0.apps.read().unwrap_or_else(PoisonError::into_inner);
         let queue = apps.get(app.alias()).and_then(|queues| queues.by_operation.get(operation));
         queue.map_or(0, |queue| queue.waiting())
+    }
+
+    /// Calls of the app that wait here, for any operation.
+    pub(super) fn length(&self, app: &App) -> usize {
+        let apps = self.0.apps.read().unwrap_or_else(PoisonError::into_inner);
+        apps.get(app.alias()).map_or(0, |queues| queues.length.load(Ordering::Relaxed))
+    }
+
+    /// Metered calls of the app in this month, as far as this replica has seen.
+    pub(super) fn month_calls(&self, app: &App) -> Option<u64> {
+        self.0.budgets.month_calls(app.alias())
     }
 
     fn queue(&self, app: &App, spec: &'static Spec) -> Arc<Queue> {

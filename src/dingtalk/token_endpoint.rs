@@ -130,6 +130,14 @@ pub(super) struct UpstreamTokens(pub(super) Transport);
 
 impl TokenSource for UpstreamTokens {
     async fn fetch(&self, app: &App) -> Result<Grant, Error> {
+        let grant = self.grant(app).await;
+        self.0.metrics.token_refresh(app.name(), grant.is_ok());
+        grant
+    }
+}
+
+impl UpstreamTokens {
+    async fn grant(&self, app: &App) -> Result<Grant, Error> {
         let (key, secret) = (app.app_key(), app.app_secret());
         let secret = secret.expose_secret();
         let (token, lifetime) = match app.token_endpoint() {
@@ -155,9 +163,7 @@ impl TokenSource for UpstreamTokens {
         }
         Ok(Grant { token: Token::new(token), lifetime })
     }
-}
 
-impl UpstreamTokens {
     async fn ask<E: Endpoint>(&self, app: &App, endpoint: &E) -> Result<E::Reply, Error> {
         // Shared by a crowd, so bounded by the transport's own timeout and not by one caller's deadline.
         let far = Instant::now() + self.0.request_timeout() * 2;

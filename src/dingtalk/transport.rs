@@ -16,6 +16,7 @@ use super::{
     token::Token,
     trouble::{Trouble, Troubles},
 };
+use crate::metrics::Metrics;
 
 /// A request with its parameters encoded, once for all its attempts.
 #[derive(Debug, Clone)]
@@ -69,11 +70,12 @@ pub(super) struct Transport {
     http: Http,
     request_timeout: Duration,
     troubles: Troubles,
+    pub(super) metrics: Metrics,
 }
 
 impl Transport {
-    pub(super) fn new(http: Http, request_timeout: Duration) -> Self {
-        Self { http, request_timeout, troubles: Troubles::default() }
+    pub(super) fn new(http: Http, request_timeout: Duration, metrics: Metrics) -> Self {
+        Self { http, request_timeout, troubles: Troubles::default(), metrics }
     }
 
     /// The last attempt of the app that failed.
@@ -123,29 +125,33 @@ impl Transport {
             }
             decoded.outcome.map(|body| (body, decoded.request_id))
         };
+        let begin = Instant::now();
         let outcome = exchange.instrument(span.clone()).await;
+        let name = outcome.as_ref().map_or_else(Error::kind, |_| "ok");
+        self.metrics.attempt(app.name(), spec.id, name, begin.elapsed());
         if let Err(error) = &outcome {
-            span.in_scope(|| observe(spec, app, error));
+            span.in_scope(|| self.observe(spec, app, error));
             self.troubles.note(app, spec, error);
         }
         outcome
     }
-}
 
-fn observe(spec: &Spec, app: &App, error: &Error) {
-    let span = Span::current();
-    span.record("otel.status_code", "ERROR");
-    let api = error.api();
-    span.record("error.type", api.map_or(error.kind(), |api| api.code.as_str()));
-    if let Some(api) = api {
-        span.record("dingtalk.code", api.code.as_str());
-        if api.row.is_none() {
-            let (operation, code, sub_code) = (spec.id, api.code.as_str(), api.sub_code.as_deref());
-            warn!(operation, code, sub_code, "dingtalk answered a code that the catalogue does not know");
+    fn observe(&self, spec: &Spec, app: &App, error: &Error) {
+        let span = Span::current();
+        span.record("otel.status_code", "ERROR");
+        let api = error.api();
+        span.record("error.type", api.map_or(error.kind(), |api| api.code.as_str()));
+        if let Some(api) = api {
+            span.record("dingtalk.code", api.code.as_str());
+            if api.row.is_none() {
+                self.metrics.unmapped_error(spec.id, &api.code);
+                let (operation, code, sub_code) = (spec.id, api.code.as_str(), api.sub_code.as_deref());
+                warn!(operation, code, sub_code, "dingtalk answered a code that the catalogue does not know");
+            }
         }
+        if matches!(error, Error::EgressBlocked { .. }) {
+            warn!(operation = spec.id, "dingtalk bars this egress address");
+        }
+        debug!(operation = spec.id, app = app.alias(), %error, "the attempt failed");
     }
-    if matches!(error, Error::EgressBlocked { .. }) {
-        warn!(operation = spec.id, "dingtalk bars this egress address");
-    }
-    debug!(operation = spec.id, app = app.alias(), %error, "the attempt failed");
 }

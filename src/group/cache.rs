@@ -22,7 +22,10 @@ use super::{
     model::GroupRef,
     reads::{Read, Reply},
 };
-use crate::dingtalk::{self, Applied, Provenance, Reason};
+use crate::{
+    dingtalk::{self, Applied, Provenance, Reason},
+    metrics::Metrics,
+};
 
 /// Reads kept of one group by one of its ids, so that no caller's robot codes fill a shelf.
 const SHELF: usize = 16;
@@ -80,6 +83,7 @@ pub(super) struct Cache(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     config: CacheConfig,
+    metrics: Metrics,
     shelves: moka::sync::Cache<Name, Arc<Vec<Kept>>>,
     /// What is on its way. Whoever changes a shelf holds it, so that no answer is kept after its group was written to.
     flights: Flights,
@@ -114,14 +118,14 @@ struct Bounds {
 }
 
 impl Cache {
-    pub(super) fn new(config: CacheConfig) -> Self {
+    pub(super) fn new(config: CacheConfig, metrics: Metrics) -> Self {
         let shelves = moka::sync::Cache::builder()
             .max_capacity(config.max_size.as_u64())
             .weigher(|_: &Name, shelf: &Arc<Vec<Kept>>| weight(shelf))
             // By the clock of the machine; whether an answer is fresh is decided by tokio's.
             .time_to_live(config.max_age.max(Duration::from_secs(1)))
             .build();
-        Cache(Arc::new(Inner { config, shelves, flights: Flights::default() }))
+        Cache(Arc::new(Inner { config, metrics, shelves, flights: Flights::default() }))
     }
 
     /// The answer to a read, not older than the caller accepts: what is kept, or a call that is on its way, or a
@@ -139,6 +143,7 @@ impl Cache {
         let stats = &request.context.stats;
         if !self.0.config.is_on() {
             stats.came_from(Provenance::Miss);
+            self.0.metrics.cache_request("miss");
             let value = Arc::new(fetch().await?);
             return Ok(Answer { value, read_time: SystemTime::now(), from_cache: false });
         }
@@ -153,11 +158,14 @@ impl Cache {
                 Ok(flight) => flight,
                 Err(told) => {
                     let stale = told.begun.elapsed() > bounds.usual;
-                    stats.came_from(if stale { Provenance::Stale } else { Provenance::Hit });
+                    let provenance = if stale { Provenance::Stale } else { Provenance::Hit };
+                    stats.came_from(provenance);
+                    self.0.metrics.cache_request(provenance.name());
                     return told.answer(true);
                 }
             };
             stats.came_from(Provenance::Miss);
+            self.0.metrics.cache_request(if flight.leads { "miss" } else { "joined" });
             let deadline = request.context.deadline;
             let failed = |error| Err(Error::Upstream { spec: read.spec(), error });
             let told = match timeout_at(deadline, flight.arrival.wait_for(Option::is_some)).await {

@@ -73,7 +73,7 @@ pub struct Request {
 impl Groups {
     /// Nothing is known of any group yet. Listens to what other replicas write, as long as there is one of these.
     pub fn new(client: Client, cache: CacheConfig, notices: Arc<dyn Notices>, facts: Arc<dyn Facts>) -> Self {
-        let (cache, directory) = (Cache::new(cache), Directory::new(facts));
+        let (cache, directory) = (Cache::new(cache, client.metrics().clone()), Directory::new(facts));
         tokio::spawn(changes::listen(cache.clone(), directory.clone(), notices.subscribe()));
         Self { client, cache, directory, notices }
     }

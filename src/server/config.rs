@@ -14,7 +14,7 @@ use crate::identity::AuthConfig;
 pub struct ServerConfig {
     /// Where gRPC listens.
     pub grpc_addr: SocketAddr,
-    /// Where `/livez` and `/readyz` listen.
+    /// Where `/livez`, `/readyz` and `/metrics` listen.
     pub http_addr: SocketAddr,
     /// For RPCs whose caller states no deadline.
     #[serde(with = "humantime_serde")]

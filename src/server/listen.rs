@@ -1,16 +1,6 @@
 //! The gRPC port: takes connections, holds each to its limits, and lets them go.
 
-use std::{
-    convert::Infallible,
-    io,
-    ops::RangeInclusive,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{convert::Infallible, io, ops::RangeInclusive, pin::pin, sync::Arc, time::Duration};
 
 use ::http::{Extensions, Request, Response};
 use hyper::{body::Incoming, service::service_fn};
@@ -30,6 +20,7 @@ use tower::{Service, ServiceExt as _};
 use tracing::{debug, warn};
 
 use super::{ServerConfig, tls::Tls};
+use crate::metrics::{Metrics, Rejection};
 
 /// What every HTTP/2 client says first.
 const PREFACE: [u8; 24] = *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -41,37 +32,12 @@ const AGES: RangeInclusive<f64> = 0.9..=1.1;
 /// Streams that a peer may have broken the protocol on before its connection is closed.
 const MAX_ERRORS: usize = 1024;
 
-/// What has become of connections.
-#[derive(Debug, Default)]
-pub struct Connections {
-    open: AtomicU64,
-    refused: AtomicU64,
-    failed: AtomicU64,
-}
-
-impl Connections {
-    /// Open now, those in their handshakes included.
-    pub fn open(&self) -> u64 {
-        self.open.load(Ordering::Relaxed)
-    }
-
-    /// Closed at once, because there were `max_connections`.
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
-    }
-
-    /// Closed because they did not become HTTP/2 in time: a failed TLS handshake, another protocol, silence.
-    pub fn failed(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed)
-    }
-}
-
 /// The port and what it serves.
 #[derive(Clone)]
 pub(super) struct Listener<S> {
     pub(super) config: Arc<ServerConfig>,
     pub(super) tls: Option<Tls>,
-    pub(super) connections: Arc<Connections>,
+    pub(super) metrics: Metrics,
     pub(super) service: S,
     pub(super) stop: CancellationToken,
 }
@@ -89,20 +55,16 @@ where
         loop {
             let accepted = tokio::select! {
                 () = self.stop.cancelled() => break,
-                Some(_) = open.join_next() => {
-                    self.count(&open);
-                    continue;
-                }
+                Some(_) = open.join_next() => continue,
                 accepted = port.accept() => accepted,
             };
             match accepted {
                 Ok((stream, _)) if open.len() < self.config.max_connections => {
                     full = false;
                     open.spawn(self.clone().connection(stream));
-                    self.count(&open);
                 }
                 Ok(_) => {
-                    self.connections.refused.fetch_add(1, Ordering::Relaxed);
+                    self.metrics.rejected(Rejection::Connections);
                     if !std::mem::replace(&mut full, true) {
                         let open = open.len();
                         warn!(open, "server.max_connections is reached, further ones are closed at once");
@@ -116,21 +78,16 @@ where
             }
         }
         drop(port);
-        while open.join_next().await.is_some() {
-            self.count(&open);
-        }
-    }
-
-    fn count(&self, open: &JoinSet<()>) {
-        self.connections.open.store(open.len() as u64, Ordering::Relaxed);
+        while open.join_next().await.is_some() {}
     }
 
     async fn connection(self, stream: TcpStream) {
+        let _present = self.metrics.connection();
         let opened = timeout(self.config.handshake_timeout, open(stream, self.tls.clone())).await;
         match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok((io, peer)) => self.speak(io, peer).await,
             Err(error) => {
-                self.connections.failed.fetch_add(1, Ordering::Relaxed);
+                self.metrics.rejected(Rejection::Handshake);
                 debug!(%error, "a connection did not become HTTP/2");
             }
         }

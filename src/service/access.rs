@@ -9,7 +9,7 @@ use tonic::Code;
 use tracing::{Span, debug_span, field, info, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::dingtalk::Stats;
+use crate::{dingtalk::Stats, metrics::Metrics};
 
 /// Named and attributed as OpenTelemetry's RPC conventions say; a child of the caller's span if there is one.
 pub(super) fn server_span(method: Option<&str>, headers: &HeaderMap) -> Span {
@@ -53,19 +53,25 @@ pub(super) struct AccessLine {
     stats: Arc<Stats>,
     span: Span,
     begin: Instant,
+    metrics: Metrics,
 }
 
 impl AccessLine {
-    pub(super) fn new(method: Option<&'static str>, stats: Arc<Stats>, span: Span) -> Self {
-        Self { code: Code::Cancelled, caller: Arc::from(""), method, stats, span, begin: Instant::now() }
+    pub(super) fn new(method: Option<&'static str>, stats: Arc<Stats>, span: Span, metrics: Metrics) -> Self {
+        let (code, caller, begin) = (Code::Cancelled, Arc::from(""), Instant::now());
+        Self { code, caller, method, stats, span, begin, metrics }
     }
 }
 
 impl Drop for AccessLine {
     fn drop(&mut self) {
+        let (name, took) = (name(self.code), self.begin.elapsed());
+        self.metrics.rpc(self.method, name, &self.caller, took);
+        if let Some(app) = self.stats.app().filter(|_| self.stats.is_outcome_unknown()) {
+            self.metrics.outcome_unknown(app.clone());
+        }
         // Health checks and reflection come every few seconds and say nothing.
         let Some(method) = self.method else { return };
-        let name = name(self.code);
         self.span.record("rpc.response.status_code", name);
         // Signed, because an unsigned number would be exported as text.
         self.span.record("dinggate.upstream_calls", i64::from(self.stats.upstream_calls()));
@@ -77,8 +83,9 @@ impl Drop for AccessLine {
             parent: None,
             method,
             caller = Some(&*self.caller).filter(|name| !name.is_empty()),
+            app = self.stats.app().map(|app| &**app),
             code = name,
-            duration_ms = self.begin.elapsed().as_secs_f64() * 1000.0,
+            duration_ms = took.as_secs_f64() * 1000.0,
             upstream_calls = self.stats.upstream_calls(),
             dingtalk_request_id = self.stats.request_id(),
             trace_id = trace_id(&self.span),

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     dingtalk::{Context, Stats},
     identity::Method,
+    metrics::{Metrics, Rejection},
 };
 
 /// The RPCs that may take many upstream calls.
@@ -55,13 +56,14 @@ pub struct Stack {
     limits: Limits,
     callers: Callers,
     permits: Arc<Semaphore>,
+    metrics: Metrics,
 }
 
 impl Stack {
     /// The stack for these callers.
-    pub fn new(limits: Limits, callers: Callers) -> Self {
+    pub fn new(limits: Limits, callers: Callers, metrics: Metrics) -> Self {
         let permits = Arc::new(Semaphore::new(limits.max_concurrent_requests.min(Semaphore::MAX_PERMITS)));
-        Self { limits, callers, permits }
+        Self { limits, callers, permits, metrics }
     }
 }
 
@@ -119,7 +121,7 @@ impl Stack {
         let span = server_span(name, request.headers());
         let context = self.context(name, request.headers());
         let cost = Cost { stats: context.stats.clone(), trace_id: trace_id(&span) };
-        let mut line = AccessLine::new(name, context.stats.clone(), span.clone());
+        let mut line = AccessLine::new(name, context.stats.clone(), span.clone(), self.metrics.clone());
         request.extensions_mut().insert(context);
         let outcome = self.serve(inner, request, method, &mut line).instrument(span).await;
         line.code = outcome.as_ref().ok().map_or(Code::Unknown, code_of);
@@ -139,17 +141,24 @@ impl Stack {
         if !is_open(request.uri().path()) {
             let caller = match self.callers.identify(request.headers()).await {
                 Ok(caller) => caller,
-                Err(refusal) => return Ok(refusal.into_http()),
+                Err(refusal) => {
+                    self.metrics.rejected(Rejection::Unauthenticated);
+                    return Ok(refusal.into_http());
+                }
             };
             line.caller = caller.claimant.caller.clone();
             if let Err(refusal) = caller.may_call(method) {
+                self.metrics.rejected(Rejection::Forbidden);
                 return Ok(refusal.into_http());
             }
             request.extensions_mut().insert(caller);
         }
         // Health checks are answered however much there is to do, or probes would stop a busy gateway.
         let permit = method.map(|_| self.permits.try_acquire()).transpose();
-        let Ok(_permit) = permit else { return Ok(status::overloaded().into_http()) };
+        let Ok(_permit) = permit else {
+            self.metrics.rejected(Rejection::Overload);
+            return Ok(status::overloaded().into_http());
+        };
         inner.call(request).await.map(|response| dress(response, method.is_some()))
     }
 
@@ -274,7 +283,7 @@ mod tests {
             max_deadline: Duration::from_secs(120),
             max_concurrent_requests: 1,
         };
-        let stack = Stack::new(limits, Callers::stated(BTreeMap::new()));
+        let stack = Stack::new(limits, Callers::stated(BTreeMap::new()), Metrics::off());
         let left_of = |method: Option<&str>, timeout: Option<&str>| {
             let mut headers = HeaderMap::new();
             if let Some(timeout) = timeout {

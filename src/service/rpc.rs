@@ -12,7 +12,7 @@ use super::{
     write::Failure,
 };
 use crate::{
-    dingtalk::{App, Context},
+    dingtalk::{App, Context, Reason},
     group::{self, Outcome, Verdict, Verdicts, is_complete},
     pb::group as pb,
 };
@@ -144,6 +144,9 @@ impl<M: Check + Common> Rpc<M> {
         caller.may_name(&alias)?;
         let faults = Violations::of(&message);
         let app = apps.find(&alias, &caller);
+        if let Ok(app) = &app {
+            context.stats.works_for(app);
+        }
         Ok(Self { message, faults, context, caller, app, alias })
     }
 
@@ -163,7 +166,7 @@ impl<M: Check + Common> Rpc<M> {
             }
         };
         faults.into_result().map_err(|error| self.failed(error))?;
-        let app = app.ok_or_else(|| status::plain(crate::dingtalk::Reason::GatewayInternal, "no app"))?;
+        let app = app.ok_or_else(|| status::plain(Reason::GatewayInternal, "no app"))?;
         self.alias = app.alias().to_owned();
         let request_id = Some(self.message.request_id()).filter(|id| !id.is_empty()).map(ToOwned::to_owned);
         Ok(group::Request {
@@ -176,6 +179,9 @@ impl<M: Check + Common> Rpc<M> {
 
     /// The failure of a job.
     pub(super) fn failed(&self, error: group::Error) -> Failure {
+        if error.reason() == Reason::OutcomeUnknown {
+            self.context.stats.leaves_outcome_unknown();
+        }
         Failure { status: status::of(&self.subject(), &error), is_final: error.is_final() }
     }
 
@@ -225,7 +231,7 @@ impl<M: Check + Common> Rpc<M> {
 
 /// A request that the layers did not look at.
 pub(super) fn no_context() -> Status {
-    status::plain(crate::dingtalk::Reason::GatewayInternal, "the request did not come through the layers")
+    status::plain(Reason::GatewayInternal, "the request did not come through the layers")
 }
 
 /// An id of the group for error messages, the newer one if there are two.

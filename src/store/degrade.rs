@@ -183,6 +183,10 @@ impl Budgets for Degrade {
         Ok(())
     }
 
+    fn month_calls(&self, app: &str) -> Option<u64> {
+        self.current().month_calls(app)
+    }
+
     async fn usage(&self, app: &str, operation: &str) -> Result<Usage, Unavailable> {
         self.current().usage(app, operation).await
     }

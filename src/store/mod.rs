@@ -165,6 +165,9 @@ pub trait Budgets: Debug + Send + Sync {
     /// Nothing that is limited by `limit` goes out for this long. A longer pause stays.
     async fn pause(&self, ask: &Ask, limit: Limit, pause: Duration) -> Result<(), Unavailable>;
 
+    /// The month as it was last seen here; none where nothing was taken yet. Asks nobody.
+    fn month_calls(&self, app: &str) -> Option<u64>;
+
     /// What has been used; takes nothing.
     async fn usage(&self, app: &str, operation: &str) -> Result<Usage, Unavailable>;
 }

@@ -53,6 +53,10 @@ impl Budgets for Parts {
         self.budgets.pause(&self.part(ask), limit, pause).await
     }
 
+    fn month_calls(&self, app: &str) -> Option<u64> {
+        self.budgets.month_calls(app)
+    }
+
     async fn usage(&self, app: &str, operation: &str) -> Result<Usage, Unavailable> {
         self.budgets.usage(app, operation).await
     }

@@ -23,6 +23,7 @@ mod identity;
 mod incident;
 mod legacy;
 mod members;
+mod metrics;
 mod once;
 mod operations;
 mod pki;

@@ -25,6 +25,7 @@ use axum::{
 use dinggate::{
     config::{Config, Sources},
     dingtalk::{App, Client, Context, Endpoint, app::AppConfig},
+    metrics::Metrics,
     operation::{
         self,
         group::GetGroup,
@@ -100,7 +101,9 @@ impl Recorder {
         let loaded = Sources::defaults().with("auth.insecure_allow_remote", true);
         let loaded = loaded.with("apps.demo.app_key", "k").with("apps.demo.app_secret", "s").load().unwrap();
         let Config { dingtalk, token, limits, retry, breaker, .. } = &loaded.config;
-        let client = Client::new(dingtalk, token, limits, retry, breaker, Store::memory().budgets).unwrap();
+        let client =
+            Client::new(dingtalk, token, limits, retry, breaker, Store::memory().budgets, Metrics::off())
+                .unwrap();
         Self { app: App::new(&config, "secret".into()), client, seen }
     }
 

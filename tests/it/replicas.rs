@@ -14,6 +14,7 @@ use dinggate::{
     group::{
         Answer, Changes, Group, GroupRef, Groups, Kind, Member, NewGroup, Outcome, Request, Scenario, View,
     },
+    metrics::Metrics,
     operation::id::UserId,
     store::{Facts, Notice, Notices, Store, Unavailable},
 };
@@ -105,7 +106,7 @@ impl Replica {
         let loaded = sources(&simulator.url()).load().unwrap();
         let Config { dingtalk, token, limits, retry, breaker, .. } = &loaded.config;
         let budgets = Store::memory().budgets;
-        let client = Client::new(dingtalk, token, limits, retry, breaker, budgets).unwrap();
+        let client = Client::new(dingtalk, token, limits, retry, breaker, budgets, Metrics::off()).unwrap();
         let access = || Arc::new(Access(hub.clone(), number));
         let groups = Groups::new(client, loaded.config.cache, access(), access());
         Self { groups, app: loaded.apps[0].clone() }

@@ -239,7 +239,7 @@ async fn the_text_format_says_the_same() {
     let left = gateway.stop().await;
     let line = left.log.iter().find(|line| line.contains(" INFO rpc ")).unwrap();
     for part in [
-        &format!(" method={CREATE} code=OK "),
+        &format!(" method={CREATE} app=demo code=OK "),
         " duration_ms=",
         " upstream_calls=1 ",
         &format!(" trace_id={TRACE}"),

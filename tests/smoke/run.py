@@ -1,4 +1,5 @@
-"""Starts `dinggate sandbox` as a process on free ports, runs the smoke client against it and stops it with Ctrl-C's signal.
+"""Starts `dinggate sandbox` as a process on free ports, runs the smoke client against it, has promtool
+check its metrics, and stops it with Ctrl-C's signal.
 
     python run.py target/debug/dinggate
 """
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 
 CLIENT = Path(__file__).with_name("smoke.py")
@@ -36,6 +38,14 @@ def run_client(gateway, target):
         client.wait()
 
 
+def check_metrics(http):
+    """Has promtool read what the gateway says of itself, and returns promtool's exit code."""
+    with urllib.request.urlopen(f"http://{http}/metrics", timeout=CLIENT_SECONDS) as answer:
+        metrics = answer.read()
+    print(f"metrics: {metrics.count(b'# TYPE')}, series: {sum(not line.startswith(b'#') for line in metrics.splitlines())}")
+    return subprocess.run(["promtool", "check", "metrics"], input=metrics, timeout=CLIENT_SECONDS).returncode
+
+
 def stop(gateway):
     """Sends SIGINT and returns the exit code."""
     gateway.send_signal(signal.SIGINT)
@@ -55,14 +65,15 @@ def main(binary):
         gateway = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         try:
             client_code = run_client(gateway, grpc)
+            metrics_code = check_metrics(http)
         finally:
             exit_code = stop(gateway)
         print(f"sandbox after SIGINT: exit code {exit_code}")
-        if client_code == 0 and exit_code == 0:
+        if client_code == metrics_code == exit_code == 0:
             return 0
         output.seek(0)
         print("--- what the sandbox printed", output.read().decode(errors="replace"), sep="\n")
-        print(f"FAILED: client {client_code}, sandbox {exit_code}")
+        print(f"FAILED: client {client_code}, promtool {metrics_code}, sandbox {exit_code}")
         return 1
 
 

@@ -1,12 +1,12 @@
 //! Variables: how they are read, what they win over, and what is refused.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, time::Duration};
 
 use super::{super::*, FILE, Folder, SECRET, faults_under, line, loaded};
 use crate::{
     dingtalk::Endpoint,
     operation::group::{CreateGroup, UpdateGroup},
-    telemetry::{LogFormat, SamplerName},
+    telemetry::{Exporter, LogFormat, SamplerName},
 };
 
 #[test]
@@ -60,6 +60,12 @@ fn a_bad_variable_is_reported_by_its_name() {
         ("DINGGATE__SERVER__GRPC_ADDR", "0.0.0.0:1", "server.grpc_addr: is not loopback"),
         ("OTEL_TRACES_SAMPLER", "jaeger_remote", "telemetry.sampler: unknown value `jaeger_remote`"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "telemetry.otlp_endpoint: must begin with http"),
+        (
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+            "collector",
+            "telemetry.otlp_metrics_endpoint: must begin with http",
+        ),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "soon", "telemetry.metrics_interval: must be a duration"),
         ("DINGGATE__APPS", "x", "apps: must be tables: [[apps]] in a file, DINGGATE__APPS__<ALIAS>__<KEY>"),
         ("DINGGATE__APPS__THE_ORDERS", "x", "apps.the_orders: must be tables"),
         ("DINGGATE__APPS__OTHER__APP_KY", "x", "apps.other.app_ky: unknown key `app_ky`"),
@@ -125,6 +131,8 @@ fn the_standard_variables_win() {
         &[
             ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:4317"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:4317"),
+            ("OTEL_METRICS_EXPORTER", "prometheus"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "1500"),
             ("OTEL_TRACES_SAMPLER", "traceidratio"),
             ("OTEL_TRACES_SAMPLER_ARG", "0.5"),
             ("OTEL_SERVICE_NAME", ""),
@@ -134,7 +142,10 @@ fn the_standard_variables_win() {
         ],
     );
     let telemetry = &loaded.config.telemetry;
-    assert_eq!(telemetry.otlp_endpoint, "http://traces:4317");
+    assert_eq!(telemetry.otlp_endpoint, "http://all:4317");
+    assert_eq!(telemetry.otlp_traces_endpoint, "http://traces:4317");
+    assert_eq!((telemetry.traces_exporter, telemetry.metrics_exporter), (Exporter::Otlp, Exporter::None));
+    assert_eq!(telemetry.metrics_interval, Duration::from_millis(1500));
     assert_eq!((telemetry.sampler, telemetry.sampler_arg), (SamplerName::TraceIdRatio, 0.5));
     assert_eq!((telemetry.service_name.as_str(), telemetry.log_format), ("file", LogFormat::Json));
     assert!(line(&loaded, "telemetry.sampler").unwrap().ends_with("# OTEL_TRACES_SAMPLER"));

@@ -25,6 +25,14 @@ pub enum TokenState {
 }
 
 impl<S: TokenSource> Tokens<S> {
+    /// How long the token of the app lasts: nothing where one is needed and cannot be had, none where none was
+    /// needed yet. Waits for nobody.
+    pub fn expires_in(&self, app: &App) -> Option<Duration> {
+        let held = self.0.held.iter().find(|(key, _)| **key == *app.token_key());
+        let failing = || self.setbacks().contains_key(app.token_key()).then_some(Duration::ZERO);
+        held.map(|(_, held)| held.expires_in()).or_else(failing)
+    }
+
     /// Where the app stands. Fetches nothing.
     pub async fn standing(&self, app: &App) -> Standing {
         let expires_in = self.current(app).await.map(|held| held.expires_in());

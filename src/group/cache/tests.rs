@@ -15,6 +15,7 @@ use crate::{
         catalogue,
         error::Error::{Api, Lost},
     },
+    metrics::Metrics,
     operation::id::{ChatId, OpenConversationId},
 };
 
@@ -63,7 +64,7 @@ impl Upstream {
     }
 
     fn with(config: CacheConfig) -> Self {
-        Self { cache: Cache::new(config), calls: Arc::default(), failure: Arc::default() }
+        Self { cache: Cache::new(config, Metrics::off()), calls: Arc::default(), failure: Arc::default() }
     }
 
     fn fails(&self, error: impl Into<Option<dingtalk::Error>>) {

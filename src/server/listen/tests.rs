@@ -71,8 +71,8 @@ async fn listen(sources: Sources) -> SocketAddr {
     let port = TcpListener::bind(config.grpc_addr).await.unwrap();
     let addr = port.local_addr().unwrap();
     let tls = Tls::open(&config.tls).unwrap();
-    let (connections, stop) = (Arc::default(), CancellationToken::new());
-    tokio::spawn(Listener { config, tls, connections, service, stop }.serve(port));
+    let (metrics, stop) = (Metrics::off(), CancellationToken::new());
+    tokio::spawn(Listener { config, tls, metrics, service, stop }.serve(port));
     addr
 }
 

@@ -292,6 +292,13 @@ impl Budgets for MemoryBudgets {
         Ok(())
     }
 
+    fn month_calls(&self, app: &str) -> Option<u64> {
+        let (mut book, now) = self.open();
+        let app = book.apps.get_mut(app)?;
+        app.turn_to(Month::at(now));
+        Some(app.month_calls)
+    }
+
     async fn usage(&self, app: &str, operation: &str) -> Result<Usage, Unavailable> {
         let (book, now) = self.open();
         Ok(book.usage(now, app, operation))

@@ -183,6 +183,12 @@ impl Budgets for RedisBudgets {
         self.link.run(self.scripts.pause.key(key).arg(micros(pause))).await
     }
 
+    fn month_calls(&self, app: &str) -> Option<u64> {
+        let months = self.months.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = months.get(app)?;
+        Some(if seen.month.number == self.month().number { seen.calls } else { 0 })
+    }
+
     async fn usage(&self, app: &str, operation: &str) -> Result<Usage, Unavailable> {
         let mut script = self.scripts.usage.key(self.places_key(app, operation));
         script
