@@ -108,7 +108,7 @@ test-clients: build python-tools ## build the programs in clients/ and run them 
 	.tools/clients/bin/python tests/clients/run.py $(BINARY)
 
 .PHONY: sdk
-sdk: build ## call the simulator with DingTalk's official Python SDK
+sdk: build ## call the simulator with DingTalk's official Python SDKs, and have it push to one
 	@scripts/install_python_tools.sh scripts/sdk_requirements.txt .tools/sdk
 	.tools/sdk/bin/python tests/sdk/run.py $(BINARY)
 

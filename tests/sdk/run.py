@@ -1,5 +1,5 @@
-"""Starts `dinggate simulator` as a process and calls it with DingTalk's official Python SDK: every operation of the new
-generation in tier 1 of the reference, so that code none of us wrote vouches for the simulator.
+"""Starts `dinggate simulator` as a process and calls it with DingTalk's official Python SDKs, so that code none of us
+wrote vouches for the simulator: every operation of the new generation in tier 1 of the reference, and Stream mode.
 
     python run.py target/debug/dinggate
 """
@@ -14,6 +14,7 @@ import threading
 import traceback
 from pathlib import Path
 
+import stream
 from dingtalk import Dingtalk, Mismatch, equal
 from operations import EXPECTED_EMPTY, TESTS
 
@@ -31,7 +32,7 @@ def check(name, dingtalk):
 
 
 def run_tests(address):
-    """Prints a line for every operation and the sum; returns whether all is well."""
+    """Prints a line for every test and the sum; returns whether all is well."""
     operations = json.loads(REFERENCE.read_text())
     operations = [op for op in operations if op["generation"] == "new" and op["tier"] == 1]
     dingtalk = Dingtalk(address, operations)
@@ -52,6 +53,8 @@ def run_tests(address):
     for name in TESTS.keys() - {operation["id"] for operation in operations}:
         failed += 1
         print(f"FAILED  {name}: the reference has no such operation in tier 1")
+    streamed, broken = stream.run(address, dingtalk)
+    passed, failed = passed + streamed, failed + broken
     print(f"{passed} passed, {failed} failed")
     return passed > 0 and failed == 0
 
