@@ -27,16 +27,19 @@ if ! buildah inspect --type image "$rust" >/dev/null 2>&1; then
         --env PATH=/usr/local/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 fi
 
-# As distroless: unpacked packages, no shell, no package manager, a user that is not root.
+# As distroless: unpacked packages without what they depend on for their installation, no shell, no package manager, a
+# user that is not root.
 base=$(default_of BASE_IMAGE)
 if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
     echo 'nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin' >"$scratch/passwd"
     echo 'nonroot:x:65532:' >"$scratch/group"
     mmdebstrap --quiet --variant=extract \
-        --include=base-files,netbase,tzdata,libc6,libgcc-s1,libssl3,ca-certificates \
+        --include=base-files,netbase,tzdata,libc6,libgcc-s1,libstdc++6,libgomp1,libssl3 \
         --extract-hook="upload $scratch/passwd /etc/passwd" \
         --extract-hook="upload $scratch/group /etc/group" \
+        --extract-hook='mkdir -p "$1/etc/ssl/certs"' \
         --extract-hook="upload /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt" \
+        --extract-hook='cd "$1" && rm -rf usr/bin/* usr/sbin/* usr/share/man usr/share/perl5 usr/share/debconf var/cache/*' \
         bookworm "$scratch/base.tar"
     commit "$scratch/base.tar" "$base" --user 65532:65532
 fi
