@@ -128,9 +128,12 @@ STATE = [
         ("Reads that cost no call", "lines", "percentunit", 12,
          [(f"{rate('dinggate_cache_requests_total', match='result!=' + chr(34) + 'miss' + chr(34))} / {rate('dinggate_cache_requests_total')}", "share")], ""),
     ]),
-    ("Store", [
-        ("Store", "lines", "none", 24, [("dinggate_store_up{$sel}", "{{instance}}")],
+    ("Store and certificate", [
+        ("Store", "lines", "none", 12, [("dinggate_store_up{$sel}", "{{instance}}")],
          "1 while the gateway reaches what replicas share. Without it, writes with a request_id are UNAVAILABLE."),
+        ("Certificate lasts", "lines", "s", 12,
+         [("dinggate_tls_certificate_expiry_timestamp_seconds{$sel} - time()", "{{instance}}")],
+         "Of the gRPC port, where it speaks TLS. A step up is a renewal. Alert: DinggateCertificateExpiring below a week."),
     ]),
     ("Events", [
         ("Events", "areas", "reqps", 8, [(rate("dinggate_events_total", "type", app=True), "{{type}}")], "Pushed by DingTalk, a second."),

@@ -24,6 +24,7 @@ DASHBOARDS = Path(__file__).resolve().parents[2] / "helm/dinggate/dashboards"
 EMPTY = {
     "Events": "nothing pushes events here",
     "Gaps": "nothing pushes events here",
+    "Certificate lasts": "the gateways speak plaintext here",
 }
 STEP = 2
 # Grafana's $__rate_interval: four scrapes, or one step where that is longer.
