@@ -39,8 +39,12 @@ struct List {
     /// The key by which its tables are told apart.
     name: &'static str,
 }
-const LISTS: [List; 2] =
-    [List { path: &["apps"], name: "alias" }, List { path: &["auth", "callers"], name: "name" }];
+/// Issuers have URLs for names, which are no keys: they are known by their places.
+const LISTS: [List; 3] = [
+    List { path: &["apps"], name: "alias" },
+    List { path: &["auth", "callers"], name: "name" },
+    List { path: &["auth", "jwt"], name: "" },
+];
 
 /// The list at a path.
 fn list(path: &[String]) -> Option<&'static List> {

@@ -186,10 +186,15 @@ const RULES: [(&[&str], &[&str], &str); 17] = [
 ];
 
 /// Exceptions: (file, word, why).
-const ALLOWED: [(&str, &str, &str); 3] = [
+const ALLOWED: [(&str, &str, &str); 4] = [
     ("src/telemetry.rs", "anyhow", ENVIRONMENT),
     ("src/telemetry/traces.rs", "anyhow", ENVIRONMENT),
     ("src/telemetry/meters.rs", "anyhow", ENVIRONMENT),
+    (
+        "src/identity/fetch.rs",
+        "reqwest",
+        "issuers publish their keys over HTTP, and DingTalk has no part in it",
+    ),
 ];
 const ENVIRONMENT: &str =
     "called by main and server only, and what can fail there is the environment's affair";

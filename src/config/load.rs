@@ -115,6 +115,9 @@ impl Loader {
         let callers =
             self.announced.keys().filter(|path| path.split_last().is_some_and(|(_, of)| of == list));
         let callers = callers.filter_map(|path| path.last());
+        if list == ["auth", "jwt"] {
+            return Ok(format!("#{}", name.trim_start_matches('#')));
+        }
         let of_apps = list == ["apps"];
         let names = self.apps.keys().filter(|_| of_apps).chain(callers);
         let meant: Vec<_> = names.filter(|known| known.replace(['-', '.'], "_") == name).collect();
@@ -169,13 +172,11 @@ impl Loader {
                         .into(),
                 );
             }
-            [auth, callers] | [auth, callers, _]
-                if auth == "auth" && callers == "callers" && !value.is_table() =>
-            {
-                return Err(
-                    "must be tables: [[auth.callers]] in a file, DINGGATE__AUTH__CALLERS__<NAME>__<KEY> in the environment"
-                        .into(),
-                );
+            [auth, list] | [auth, list, _] if auth == "auth" && is_list(path) && !value.is_table() => {
+                return Err(format!(
+                    "must be tables: [[auth.{list}]] in a file, DINGGATE__AUTH__{}__... in the environment",
+                    list.to_ascii_uppercase()
+                ));
             }
             _ => {
                 let mut values = self.values.clone();
@@ -329,6 +330,11 @@ pub(super) fn secret(app: &AppConfig) -> Result<Option<SecretString>, (&'static 
         (None, None) => return Ok(None),
     };
     if text.trim().is_empty() { Err((key, "is empty".to_owned())) } else { Ok(Some(text.trim().into())) }
+}
+
+/// Whether a path is that of a list, or of a table of one.
+fn is_list(path: &[String]) -> bool {
+    super::list(path).is_some() || path.split_last().is_some_and(|(_, list)| super::list(list).is_some())
 }
 
 /// The path of the table of this list that a path leads into, or to.

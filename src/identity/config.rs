@@ -1,14 +1,15 @@
 //! `[auth]` of the configuration, and what can be wrong with it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Deserializer, de};
+use url::{Host, Url};
 
-use super::{methods::pattern_fault, policy::Identity, tokens};
+use super::{keys::KeySet, methods::pattern_fault, policy::Identity, tokens};
 
 /// `[auth]` of the configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -21,6 +22,9 @@ pub struct AuthConfig {
     /// Hashed tokens in a file.
     #[serde(rename = "static")]
     pub static_tokens: StaticConfig,
+    /// Issuers of JSON Web Tokens, by their place in the file.
+    #[serde(default)]
+    pub jwt: BTreeMap<String, IssuerConfig>,
     /// Callers, by name or by their place in the file.
     #[serde(default)]
     pub callers: BTreeMap<String, CallerConfig>,
@@ -32,6 +36,79 @@ pub struct AuthConfig {
 pub struct StaticConfig {
     /// A line for each token; empty without the mode.
     pub tokens_file: PathBuf,
+}
+
+/// `[[auth.jwt]]` of the configuration: an issuer of tokens, and where its keys are.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IssuerConfig {
+    /// The `iss` of its tokens.
+    pub issuer: String,
+    /// What their `aud` has to name one of.
+    pub audiences: Vec<String>,
+    /// A file with its keys, or ...
+    pub jwks_file: PathBuf,
+    /// ... where they are fetched from.
+    pub jwks_url: String,
+    /// Who vouches for that host; empty: whom the system trusts.
+    pub jwks_ca_file: PathBuf,
+    /// A file with the bearer token that opens it; empty: none.
+    pub jwks_token_file: PathBuf,
+}
+
+impl IssuerConfig {
+    /// Where the keys are fetched from; none where they are in a file.
+    pub(super) fn url(&self) -> Result<Option<Url>, String> {
+        if self.jwks_url.is_empty() {
+            return Ok(None);
+        }
+        let url = Url::parse(&self.jwks_url).map_err(|error| error.to_string())?;
+        let is_local = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        };
+        if url.scheme() == "https" || (url.scheme() == "http" && is_local) {
+            Ok(Some(url))
+        } else {
+            Err("must be https: whoever can change the keys can be anybody".to_owned())
+        }
+    }
+
+    fn faults(&self, fault: &mut impl FnMut(&'static str, &str)) {
+        if self.issuer.is_empty() {
+            fault("issuer", "is missing: the iss of its tokens");
+        }
+        if self.audiences.is_empty() || self.audiences.iter().any(String::is_empty) {
+            fault("audiences", "is missing: tokens for others must not be accepted");
+        }
+        match (is_empty(&self.jwks_file), self.jwks_url.is_empty()) {
+            (true, true) => fault("jwks_file", "is missing: name it, or jwks_url, where the keys are"),
+            (false, false) => fault("jwks_file", "has no place beside jwks_url"),
+            (false, true) => {
+                if let Err(text) = KeySet::of_file(&self.jwks_file) {
+                    fault("jwks_file", &text);
+                }
+            }
+            (true, false) => {
+                if let Err(text) = self.url() {
+                    fault("jwks_url", &text);
+                }
+            }
+        }
+        for (key, file) in [("jwks_ca_file", &self.jwks_ca_file), ("jwks_token_file", &self.jwks_token_file)]
+        {
+            if is_empty(file) {
+                continue;
+            }
+            if self.jwks_url.is_empty() {
+                fault(key, "is for jwks_url only");
+            } else if let Err(error) = fs::metadata(file) {
+                fault(key, &format!("{} cannot be read: {error}", file.display()));
+            }
+        }
+    }
 }
 
 /// `[[auth.callers]]` of the configuration: who they are, and what they may do.
@@ -83,6 +160,10 @@ pub enum Cap {
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Mode {
+    /// A client certificate.
+    Mtls,
+    /// A token of an issuer.
+    Jwt,
     /// A token of the tokens file.
     Static,
 }
@@ -164,7 +245,8 @@ impl AuthConfig {
         if self.mode.has(Mode::Static) {
             self.tokens_faults(&mut faults);
         }
-        let (mut names, mut identities) = (BTreeSet::new(), BTreeMap::new());
+        self.issuers_faults(&mut faults);
+        let (mut names, mut identities) = (BTreeSet::new(), HashMap::new());
         // The second of two with the same name is known by its place, and has the fault.
         let mut callers: Vec<_> = self.callers.iter().collect();
         callers.sort_by_key(|(key, _)| key.starts_with('#'));
@@ -178,10 +260,10 @@ impl AuthConfig {
             }
             caller.faults(apps, &mut fault);
             for text in &caller.identities {
-                match self.identity_fault(text) {
-                    Some(text) => fault("identities", &text),
-                    None => {
-                        if let Some(other) = identities.insert(text, name) {
+                match self.identity(text) {
+                    Err(text) => fault("identities", &text),
+                    Ok(identity) => {
+                        if let Some(other) = identities.insert(identity, name) {
                             fault("identities", &format!("`{text}` is known as {other} already"));
                         }
                     }
@@ -202,13 +284,35 @@ impl AuthConfig {
         }
     }
 
-    fn identity_fault(&self, text: &str) -> Option<String> {
-        let Some(identity) = Identity::parse(text) else {
-            return Some(format!("`{text}` is no identity: write static:NAME"));
+    fn issuers_faults(&self, faults: &mut Faults) {
+        let has = self.mode.has(Mode::Jwt);
+        if has && self.jwt.is_empty() {
+            faults.add(["jwt"], "there is none: no token could be verified without an [[auth.jwt]]");
+        }
+        if !has && !self.jwt.is_empty() {
+            faults.add(["mode"], "does not have jwt, so that [[auth.jwt]] would mean nothing");
+        }
+        let mut names = BTreeSet::new();
+        for (key, issuer) in &self.jwt {
+            let mut fault = |field, text: &str| faults.add(["jwt", key.as_str(), field], text);
+            if !names.insert(&issuer.issuer) {
+                fault("issuer", "is that of another [[auth.jwt]] already");
+            }
+            issuer.faults(&mut fault);
+        }
+    }
+
+    /// An identity of a caller, or what is wrong with it.
+    pub(super) fn identity(&self, text: &str) -> Result<Identity, String> {
+        let issuers = self.jwt.values().map(|issuer| issuer.issuer.as_str());
+        let Some(identity) = Identity::parse(text, issuers) else {
+            return Err(format!("`{text}` is no identity: write jwt:SUBJECT, mtls:NAME or static:NAME"));
         };
         let mode = identity.mode();
-        (!self.mode.has(mode))
-            .then(|| format!("`{text}` cannot be proven: auth.mode does not have {}", <&str>::from(mode)))
+        if self.mode.has(mode) {
+            return Ok(identity);
+        }
+        Err(format!("`{text}` cannot be proven: auth.mode does not have {}", <&str>::from(mode)))
     }
 }
 

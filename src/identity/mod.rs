@@ -1,7 +1,11 @@
 //! Who calls, and what they may do. Knows proofs and policy; neither gRPC's codes nor what an RPC is about.
 
 mod config;
+mod fetch;
+mod jwt;
+mod keys;
 mod methods;
+mod mtls;
 mod policy;
 mod tokens;
 mod watch;
@@ -10,19 +14,23 @@ use std::{
     fs,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
+    time::{Duration, SystemTime},
 };
 
 use http::{HeaderMap, header::AUTHORIZATION};
+use rustls::pki_types::CertificateDer;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 pub use self::{
-    config::{AuthConfig, CallerConfig, Fault, Mode, Modes},
+    config::{AuthConfig, CallerConfig, Fault, IssuerConfig, Mode, Modes},
     methods::{METHODS, Method},
     policy::{Grant, Known},
     tokens::new_token,
 };
 use self::{
+    jwt::Jwt,
+    mtls::Certificates,
     policy::{Identity, Policy},
     tokens::Tokens,
 };
@@ -54,6 +62,8 @@ pub struct Authenticator(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     policy: Policy,
+    certificates: Option<Certificates>,
+    jwt: Option<Jwt>,
     tokens: Option<TokensFile>,
 }
 
@@ -63,20 +73,36 @@ impl Authenticator {
         if config.mode.is_none() {
             return Ok(None);
         }
-        let tokens =
-            config.mode.has(Mode::Static).then(|| TokensFile::open(&config.static_tokens.tokens_file));
-        Ok(Some(Self(Arc::new(Inner { policy: Policy::new(config), tokens: tokens.transpose()? }))))
+        let certificates = config.mode.has(Mode::Mtls).then(Certificates::new);
+        let jwt = if config.mode.has(Mode::Jwt) { Some(Jwt::open(config.jwt.values()).await?) } else { None };
+        let has_tokens = config.mode.has(Mode::Static);
+        let tokens = has_tokens.then(|| TokensFile::open(&config.static_tokens.tokens_file)).transpose()?;
+        Ok(Some(Self(Arc::new(Inner { policy: Policy::new(config), certificates, jwt, tokens }))))
     }
 
-    /// Who calls, by what comes with the request. What is shown has to be right: nobody falls back from a bad token to
-    /// something better.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Known, Refused> {
-        let Some(token) = bearer(headers)? else { return Err(Refused::NoProof) };
-        self.of_token(token)
+    /// Who calls, by what comes with the request: a token, or else the leaf of the client's certificates. What is shown
+    /// has to be right: nobody falls back from a bad token to something better.
+    pub async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        leaf: Option<&CertificateDer<'_>>,
+    ) -> Result<Known, Refused> {
+        let Inner { policy, certificates, jwt, tokens } = &*self.0;
+        if jwt.is_some() || tokens.is_some() {
+            match (bearer(headers)?, jwt, tokens) {
+                (Some(token), Some(jwt), _) if token.matches('.').count() == 2 => {
+                    return jwt.verify(token, policy).await;
+                }
+                (Some(token), _, Some(tokens)) => return self.of_token(tokens, token),
+                (Some(_), _, None) => return Err(Refused::bad("the token is no JSON Web Token")),
+                (None, ..) => {}
+            }
+        }
+        let (Some(certificates), Some(leaf)) = (certificates, leaf) else { return Err(Refused::NoProof) };
+        certificates.verify(leaf, policy, now())
     }
 
-    fn of_token(&self, token: &str) -> Result<Known, Refused> {
-        let tokens = self.0.tokens.as_ref().ok_or_else(|| Refused::bad("static tokens are not accepted"))?;
+    fn of_token(&self, tokens: &TokensFile, token: &str) -> Result<Known, Refused> {
         let owner = tokens.owner(token).ok_or_else(|| Refused::bad("the token is not in the tokens file"))?;
         self.known(&Identity::Static(owner))
     }
@@ -85,6 +111,12 @@ impl Authenticator {
         let known = self.0.policy.find(identity);
         known.cloned().ok_or_else(|| Refused::Nobody(format!("{identity:?}")))
     }
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// The token of `authorization: Bearer <token>`; none without the header.

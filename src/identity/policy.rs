@@ -15,14 +15,31 @@ use super::{
 pub(super) enum Identity {
     /// A name of the tokens file.
     Static(String),
+    /// The subject of a token, of this issuer or of any.
+    Subject(Option<String>, String),
+    /// A name in a client certificate that is a URI.
+    Uri(String),
+    /// A name in a client certificate that is a DNS name, in lower case.
+    Dns(String),
 }
 
 impl Identity {
-    /// An identity of the configuration.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    /// An identity of the configuration. What begins with an issuer and # is for no other issuer, which could otherwise
+    /// give somebody a subject of that spelling.
+    pub(super) fn parse<'a>(text: &str, issuers: impl Iterator<Item = &'a str>) -> Option<Self> {
         let (kind, value) = text.split_once(':').filter(|(_, value)| !value.is_empty())?;
         Some(match kind {
             "static" => Identity::Static(value.to_owned()),
+            "jwt" => {
+                let qualified =
+                    |issuer: &'a str| Some((issuer, value.strip_prefix(issuer)?.strip_prefix('#')?));
+                match issuers.into_iter().find_map(qualified) {
+                    Some((issuer, subject)) => Identity::Subject(Some(issuer.to_owned()), subject.to_owned()),
+                    None => Identity::Subject(None, value.to_owned()),
+                }
+            }
+            "mtls" if value.contains(':') => Identity::Uri(value.to_owned()),
+            "mtls" => Identity::Dns(value.to_ascii_lowercase()),
             _ => return None,
         })
     }
@@ -31,6 +48,8 @@ impl Identity {
     pub(super) fn mode(&self) -> Mode {
         match self {
             Identity::Static(_) => Mode::Static,
+            Identity::Subject(..) => Mode::Jwt,
+            Identity::Uri(_) | Identity::Dns(_) => Mode::Mtls,
         }
     }
 }
@@ -107,7 +126,7 @@ impl Policy {
         for (key, caller) in &config.callers {
             let grant = Arc::new(Grant::new(caller.name(key), caller));
             for text in &caller.identities {
-                if let Some(identity) = Identity::parse(text) {
+                if let Ok(identity) = config.identity(text) {
                     known.insert(identity, Known { grant: grant.clone(), identity: text.as_str().into() });
                 }
             }
@@ -118,5 +137,11 @@ impl Policy {
     /// The caller with this identity.
     pub(super) fn find(&self, identity: &Identity) -> Option<&Known> {
         self.0.get(identity)
+    }
+
+    /// The caller with this subject of this issuer.
+    pub(super) fn of_token(&self, issuer: &str, subject: &str) -> Option<&Known> {
+        let of = |issuer| self.find(&Identity::Subject(issuer, subject.to_owned()));
+        of(Some(issuer.to_owned())).or_else(|| of(None))
     }
 }

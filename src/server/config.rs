@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::tls::TlsConfig;
-use crate::identity::AuthConfig;
+use crate::identity::{AuthConfig, Mode};
 
 /// `[server]` of the configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -73,6 +73,9 @@ impl ServerConfig {
                 "is not loopback, and auth.mode = \"none\" lets everybody in: listen on 127.0.0.1, let callers \
                  prove who they are, or set auth.insecure_allow_remote = true where the network is trusted",
             );
+        }
+        if auth.mode.has(Mode::Mtls) && self.tls.client_ca.as_os_str().is_empty() {
+            fault("server.tls.client_ca", "is missing: auth.mode has mtls, and nobody vouches for clients");
         }
         let deadlines = [
             ("server.default_deadline", self.default_deadline),

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use http::HeaderMap;
+use rustls::pki_types::CertificateDer;
 use tonic::Status;
 use tracing::debug;
 
@@ -47,10 +48,14 @@ impl Callers {
     }
 
     /// Who sends a request, or the refusal of somebody who cannot prove it.
-    pub(super) async fn identify(&self, headers: &HeaderMap) -> Result<Caller, Status> {
+    pub(super) async fn identify(
+        &self,
+        headers: &HeaderMap,
+        leaf: Option<&CertificateDer<'_>>,
+    ) -> Result<Caller, Status> {
         match self {
             Callers::Stated(shares) => Ok(Caller { claimant: stated(shares, headers), known: None }),
-            Callers::Authenticated(authenticator) => match authenticator.authenticate(headers).await {
+            Callers::Authenticated(authenticator) => match authenticator.authenticate(headers, leaf).await {
                 Ok(known) => Ok(Caller { claimant: proven(&known, headers), known: Some(known) }),
                 Err(refused) => {
                     debug!(%refused, "a caller is not known");
@@ -207,7 +212,7 @@ mod tests {
         ] {
             headers.insert(name, value.parse().unwrap());
         }
-        let claimant = Callers::authenticated(authenticator).identify(&headers).await.unwrap().claimant;
+        let claimant = Callers::authenticated(authenticator).identify(&headers, None).await.unwrap().claimant;
         assert_eq!((&*claimant.caller, claimant.share, claimant.fail_fast), ("slow", 2, true));
         assert_eq!(claimant.priority, Priority::Batch);
     }

@@ -10,7 +10,11 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Frame;
 use tokio::{sync::Semaphore, time::Instant};
-use tonic::{Code, Status, body::Body};
+use tonic::{
+    Code, Status,
+    body::Body,
+    transport::server::{TcpConnectInfo, TlsConnectInfo},
+};
 use tower::{Layer, Service};
 use tracing::Instrument;
 
@@ -139,7 +143,10 @@ impl Stack {
         S: Service<Request<Body>, Response = Response<Body>>,
     {
         if !is_open(request.uri().path()) {
-            let caller = match self.callers.identify(request.headers()).await {
+            let tls = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
+            let certificates = tls.and_then(TlsConnectInfo::peer_certs);
+            let leaf = certificates.as_ref().and_then(|chain| chain.first());
+            let caller = match self.callers.identify(request.headers(), leaf).await {
                 Ok(caller) => caller,
                 Err(refusal) => {
                     self.metrics.rejected(Rejection::Unauthenticated);

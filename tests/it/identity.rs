@@ -1,7 +1,10 @@
 //! Who may call what: callers prove who they are, and are held to their policy, for every RPC over real gRPC.
 
+mod certificates;
+mod issuer;
 mod policy;
 mod proofs;
+mod tokens;
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 

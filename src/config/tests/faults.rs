@@ -43,7 +43,7 @@ fn a_bad_value_is_reported_with_its_line_its_path_and_what_is_allowed() {
             "log_filter = 'dinggate=loud=very'",
             "error parsing level filter: expected one of \"off\", \"error\", \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5",
         ),
-        ("auth", r#"mode = "ldap""#, "unknown value `ldap`, expected `static`"),
+        ("auth", r#"mode = "ldap""#, "unknown value `ldap`, expected one of `mtls`, `jwt`, `static`"),
         (
             "auth",
             r#"mode = ["none", "static"]"#,
