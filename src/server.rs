@@ -168,11 +168,12 @@ impl Server {
             service: Stack::new(limits, self.callers, self.metrics).layer(routes.prepare()),
             stop: stop_grpc.clone(),
         };
+        // Before the first call can come in: whoever asks for a service that has no status yet hears that there is none.
+        set_all(&health, ServingStatus::Serving).await;
         let http =
             axum::serve(self.http, http::routes(Readiness { ready: readiness, store }, self.meters.scrape()))
                 .with_graceful_shutdown(stop_http.clone().cancelled_owned());
         let (grpc, http) = (tokio::spawn(listener.serve(self.grpc)), tokio::spawn(http.into_future()));
-        set_all(&health, ServingStatus::Serving).await;
         info!(%grpc_addr, %http_addr, tls, apps, "serving");
         let Self { config, meters, feed, .. } = self;
         Ok(Serving { config, meters, grpc, http, stop_grpc, stop_http, ready, health, feed })
