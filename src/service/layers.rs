@@ -9,7 +9,10 @@ use std::{
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Frame;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
 use tonic::{
     Code, Status,
     body::Body,
@@ -40,6 +43,9 @@ const BULK: [&str; 8] = [
     "dinggate.group.v1.MemberService/MuteMembers",
     "dinggate.group.v1.MemberService/UnmuteMembers",
 ];
+
+/// How long after its deadline an RPC may still be at work.
+const LATE: Duration = Duration::from_secs(1);
 
 /// What the stack needs to know.
 #[derive(Debug, Clone)]
@@ -126,8 +132,11 @@ impl Stack {
         let context = self.context(name, request.headers());
         let cost = Cost { stats: context.stats.clone(), trace_id: trace_id(&span) };
         let mut line = AccessLine::new(name, context.stats.clone(), span.clone(), self.metrics.clone());
+        let given_up = context.deadline + LATE;
         request.extensions_mut().insert(context);
-        let outcome = self.serve(inner, request, method, &mut line).instrument(span).await;
+        // RPCs end by their deadlines. One whose message never comes does not, and would keep its permit.
+        let served = timeout_at(given_up, self.serve(inner, request, method, &mut line)).instrument(span);
+        let outcome = served.await.unwrap_or_else(|_| Ok(dress(endless().into_http(), method.is_some())));
         line.code = outcome.as_ref().ok().map_or(Code::Unknown, code_of);
         outcome.map(|response| if method.is_some() { cost.onto(response) } else { response })
     }
@@ -178,6 +187,10 @@ impl Stack {
         let margin = (given / 10).min(Duration::from_millis(50));
         Context::until(Instant::now() + given - margin)
     }
+}
+
+fn endless() -> Status {
+    Status::deadline_exceeded("the request did not end before its deadline")
 }
 
 /// `grpc-timeout`: at most eight digits and a unit.

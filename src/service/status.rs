@@ -388,8 +388,10 @@ pub(super) fn of_framework(status: &Status) -> Status {
         Code::Unavailable => Reason::ShuttingDown,
         _ => Reason::GatewayInternal,
     };
-    let limit =
-        message.rsplit_once("the limit is: ").map(|(_, rest)| rest.trim_end_matches(" bytes").to_owned());
+    // Two sentences of the framework: of the message as it came, and of the message as it would be unpacked.
+    let limit = ["the limit is: ", "size limit, of "]
+        .iter()
+        .find_map(|words| message.rsplit_once(words)?.1.split(' ').next().map(ToOwned::to_owned));
     let mut draft = Draft::new(reason, message);
     if let (Reason::MessageTooLarge, Some(limit)) = (reason, limit) {
         draft.note("limit", limit);

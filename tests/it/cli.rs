@@ -45,10 +45,19 @@ oapi_url = "{dingtalk_url}"
     folder.write("dinggate.toml", &text)
 }
 
+/// A folder with a configuration, and the DingTalk that it names.
+pub async fn configured() -> (Folder, Simulator) {
+    install_tls();
+    let (folder, dingtalk) = (Folder::new(), dingtalk().await);
+    configuration(&folder, &dingtalk.url());
+    (folder, dingtalk)
+}
+
 /// Where nothing listens.
 const NOBODY: &str = "127.0.0.1:1";
 
-async fn create(addr: SocketAddr) -> Result<(), Status> {
+/// Calls the gateway at an address.
+pub async fn create(addr: SocketAddr) -> Result<(), Status> {
     let mut groups = GroupServiceClient::new(connect(addr).await);
     groups.create_group(new_group("A group")).await.map(drop)
 }

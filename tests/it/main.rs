@@ -19,6 +19,7 @@ mod faults;
 mod fields;
 mod groups;
 mod health;
+mod hostile;
 mod identity;
 mod incident;
 mod legacy;

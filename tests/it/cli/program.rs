@@ -132,6 +132,14 @@ impl Running {
         (addr("grpc_addr"), addr("http_addr"))
     }
 
+    /// The most memory that it has held so far, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let pid = self.child.id().expect("it runs");
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    }
+
     pub async fn signal(&self, signal: &str) {
         let pid = self.child.id().expect("it runs").to_string();
         let status = Command::new("kill").args([signal, &pid]).status().await;
