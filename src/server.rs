@@ -18,7 +18,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tonic_health::{ServingStatus, server::HealthReporter};
-use tower::Layer as _;
+use tonic_web::GrpcWebLayer;
+use tower::{Layer as _, util::option_layer};
 use tracing::{info, warn};
 
 pub use self::{
@@ -161,11 +162,12 @@ impl Server {
         };
         let routes =
             routes(&self.config, self.apps, self.client, self.groups, self.once)?.add_service(health_service);
+        let web = option_layer(self.config.grpc_web.then(GrpcWebLayer::new));
         let listener = Listener {
             config: self.config.clone(),
             tls: self.tls,
             metrics: self.metrics.clone(),
-            service: Stack::new(limits, self.callers, self.metrics).layer(routes.prepare()),
+            service: web.layer(Stack::new(limits, self.callers, self.metrics).layer(routes.prepare())),
             stop: stop_grpc.clone(),
         };
         // Before the first call can come in: whoever asks for a service that has no status yet hears that there is none.

@@ -58,6 +58,8 @@ pub struct ServerConfig {
     pub drain_timeout: Duration,
     /// gRPC server reflection.
     pub reflection: bool,
+    /// gRPC-Web, and with it HTTP/1.1.
+    pub grpc_web: bool,
     /// `[server.tls]`
     pub tls: TlsConfig,
 }

@@ -83,7 +83,8 @@ where
 
     async fn connection(self, stream: TcpStream) {
         let _present = self.metrics.connection();
-        let opened = timeout(self.config.handshake_timeout, open(stream, self.tls.clone())).await;
+        let handshake = open(stream, self.tls.clone(), self.config.grpc_web);
+        let opened = timeout(self.config.handshake_timeout, handshake).await;
         match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok((io, peer)) => self.speak(io, peer).await,
             Err(error) => {
@@ -128,6 +129,7 @@ where
 async fn open(
     stream: TcpStream,
     tls: Option<Tls>,
+    http1: bool,
 ) -> io::Result<(impl AsyncRead + AsyncWrite + Unpin + Send + 'static, Extensions)> {
     stream.set_nodelay(true)?;
     let mut peer = Extensions::new();
@@ -142,16 +144,21 @@ async fn open(
     };
     let mut first = [0; PREFACE.len()];
     stream.read_exact(&mut first).await?;
-    if first != PREFACE {
+    if first != PREFACE && !http1 {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it speaks something else"));
     }
     let (read, write) = tokio::io::split(stream);
     Ok((tokio::io::join(io::Cursor::new(first).chain(read), write), peer))
 }
 
-/// HTTP/2 and its limits.
+/// HTTP/2 and its limits; with gRPC-Web also HTTP/1.1, as a connection begins.
 fn http(config: &ServerConfig) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http2_only();
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    if config.grpc_web {
+        builder.http1().timer(TokioTimer::new());
+    } else {
+        builder = builder.http2_only();
+    }
     builder
         .http2()
         .timer(TokioTimer::new())

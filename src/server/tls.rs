@@ -11,7 +11,7 @@ use rustls::{
     RootCertStore, ServerConfig,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::WebPkiClientVerifier,
+    server::{NoServerSessionStorage, WebPkiClientVerifier},
 };
 use serde::Deserialize;
 use tokio::{
@@ -128,6 +128,9 @@ impl Files {
         };
         let mut config = builder.with_single_cert(chain, key).map_err(unusable)?;
         config.alpn_protocols = vec![b"h2".to_vec()];
+        // Who resumes a session does not show its certificate again. Connections live for minutes: it would save little.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
         Ok(Identity { config: Arc::new(config), valid_from, expires })
     }
 }

@@ -1,6 +1,6 @@
 //! Peers that do what no honest client does. Whatever becomes of them, others are served meanwhile.
 
-mod frames;
+pub mod frames;
 
 use std::time::Duration;
 

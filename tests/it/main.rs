@@ -18,6 +18,7 @@ mod errors;
 mod faults;
 mod fields;
 mod groups;
+mod grpc_web;
 mod health;
 mod hostile;
 mod identity;

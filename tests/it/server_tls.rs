@@ -5,14 +5,19 @@ use std::{net::SocketAddr, os::unix::fs::symlink, path::Path, sync::Arc, time::D
 use dinggate::config::Sources;
 use rcgen::{CertificateParams, SanType};
 use rustls::{
-    ClientConfig, RootCertStore, SupportedProtocolVersion,
+    ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
     version::{TLS12, TLS13},
 };
-use tokio::{io::AsyncReadExt as _, net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
+    hostile::frames::{PREFACE, SETTINGS, frame, next},
     pki::{Authority, Identity},
     support::{Gateway, connect_over, install_tls, new_group},
 };
@@ -32,21 +37,20 @@ async fn start(authority: &Authority, adapt: impl FnOnce(Sources) -> Sources) ->
     Gateway::start_over_tls(authority.trusted(), |sources| adapt(with_tls(sources, folder.path()))).await
 }
 
-/// A handshake of this version, and what was agreed on.
-async fn handshake(
-    authority: &Authority,
-    addr: SocketAddr,
-    version: &'static SupportedProtocolVersion,
-    name: &'static str,
-) -> std::io::Result<TlsStream<TcpStream>> {
+/// A client of this version that remembers its sessions.
+fn client(authority: &Authority, version: &'static SupportedProtocolVersion) -> TlsConnector {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
     let mut config = ClientConfig::builder_with_protocol_versions(&[version])
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec(), b"h2".to_vec()];
+    TlsConnector::from(Arc::new(config))
+}
+
+async fn handshake(client: &TlsConnector, addr: SocketAddr, name: &'static str) -> TlsStream<TcpStream> {
     let name = ServerName::try_from(name).unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, TcpStream::connect(addr).await?).await
+    client.connect(name, TcpStream::connect(addr).await.unwrap()).await.unwrap()
 }
 
 #[tokio::test]
@@ -58,7 +62,7 @@ async fn callers_over_tls_are_served_and_plaintext_is_not() {
     let stranger = connect_over(Authority::new().trusted(), gateway.grpc_addr).await;
     assert!(stranger.is_err(), "a client trusts its own authority only");
     let mut plaintext = TcpStream::connect(gateway.grpc_addr).await.unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut plaintext, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    plaintext.write_all(PREFACE).await.unwrap();
     let mut answer = Vec::new();
     let _ended = timeout(SOON, plaintext.read_to_end(&mut answer)).await.expect("an end");
     assert_eq!(answer.first(), Some(&21), "a TLS alert, and nothing of HTTP: {answer:?}");
@@ -74,12 +78,17 @@ async fn both_versions_of_tls_speak_http_2_also_with_clients_that_name_no_server
     let adapt = |sources| with_tls(sources, folder.path());
     let gateway = Gateway::start_over_tls(authority.trusted(), adapt).await;
     for version in [&TLS12, &TLS13] {
-        // Addresses are not sent as server names.
-        for name in ["localhost", "127.0.0.1"] {
-            let stream = handshake(&authority, gateway.grpc_addr, version, name).await.unwrap();
+        let client = client(&authority, version);
+        // Addresses are not sent as server names. Nobody comes back on an old session.
+        for name in ["localhost", "127.0.0.1", "localhost"] {
+            let mut stream = handshake(&client, gateway.grpc_addr, name).await;
+            stream.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()).await.unwrap();
+            // Sessions to come back on would come before this.
+            assert_eq!(next(&mut stream).await.expect("settings").kind, SETTINGS);
             let agreed = stream.get_ref().1;
             assert_eq!(agreed.protocol_version(), Some(version.version));
             assert_eq!(agreed.alpn_protocol(), Some(&b"h2"[..]));
+            assert_eq!(agreed.handshake_kind(), Some(HandshakeKind::Full));
         }
     }
 }
@@ -121,7 +130,7 @@ async fn peers_that_say_nothing_keep_nobody_out_and_are_closed() {
         silent.push(TcpStream::connect(gateway.grpc_addr).await.unwrap());
     }
     // It is through with TLS, and then says nothing.
-    let mut mute = handshake(&authority, gateway.grpc_addr, &TLS13, "localhost").await.unwrap();
+    let mut mute = handshake(&client(&authority, &TLS13), gateway.grpc_addr, "localhost").await;
     let channel = connect_over(authority.trusted(), gateway.grpc_addr).await.unwrap();
     let mut groups = dinggate::pb::group::group_service_client::GroupServiceClient::new(channel);
     groups.create_group(new_group("Among silent peers")).await.unwrap();
