@@ -9,37 +9,55 @@ from pathlib import Path
 import trustme
 from cryptography.hazmat.primitives import serialization
 
+import issuer
 from gateway import Sandbox
+from issuer import Issuer
 from program import expect, succeeded
 
 OK = "OK"
 NOBODY = "UNAUTHENTICATED CALLER_UNAUTHENTICATED"
 NOT_ALLOWED = "PERMISSION_DENIED CALLER_NOT_ALLOWED"
 NO_CONNECTION = "a code alone"
+ACCOUNT = "system:serviceaccount:shop:orders"
+
+
+def callers(orders, readers):
+    """One who may do everything that is not dangerous, one who may read; each by its identities."""
+    return f"""
+[[auth.callers]]
+name = "orders"
+identities = {orders}
+apps = ["demo"]
+rpcs = ["*"]
+
+[[auth.callers]]
+name = "readers"
+identities = {readers}
+apps = ["demo"]
+rpcs = ["GroupService/Get*"]
+"""
+
 
 TLS = """
 [server.tls]
 cert = "{folder}/gateway.pem"
 key = "{folder}/gateway-key.pem"
 """
-MTLS = TLS + 'client_ca = "{folder}/ca.pem"\n'
-TOKENS = TLS + """
+MTLS = f"""{TLS}client_ca = "{{folder}}/ca.pem"
+
 [auth]
-mode = ["static"]
-static.tokens_file = "{folder}/tokens"
+mode = ["mtls"]
+{callers(["mtls:orders.shop.svc"], ["mtls:readers.shop.svc"])}"""
+TOKENS = f"""{TLS}
+[auth]
+mode = ["static", "jwt"]
+static.tokens_file = "{{folder}}/tokens"
 
-[[auth.callers]]
-name = "orders"
-identities = ["static:orders"]
-apps = ["demo"]
-rpcs = ["*"]
-
-[[auth.callers]]
-name = "readers"
-identities = ["static:readers"]
-apps = ["demo"]
-rpcs = ["GroupService/Get*"]
-"""
+[[auth.jwt]]
+issuer = "{issuer.NAME}"
+audiences = ["{issuer.AUDIENCE}"]
+jwks_file = "{{folder}}/keys.json"
+{callers(["static:orders", f"jwt:{ACCOUNT}"], ["static:readers"])}"""
 
 
 class Files:
@@ -51,22 +69,27 @@ class Files:
         ours.cert_pem.write_to_path(self.folder / "ca.pem")
         foreign.cert_pem.write_to_path(self.folder / "foreign-ca.pem")
         self._issue(ours, "gateway", "127.0.0.1")
-        self._issue(ours, "orders", "orders")
-        self._issue(foreign, "stranger", "orders")
-        known = "".join(f"{name} sha256:{self._make_token(name)}\n" for name in ("orders", "readers"))
-        (self.folder / "tokens").write_text(known)
-        self._make_token("nobody")
+        for name in ("orders", "readers", "nobody"):
+            self._issue(ours, name, f"{name}.shop.svc")
+        self._issue(foreign, "stranger", "orders.shop.svc")
+        known = []
+        for name in ("orders", "readers"):
+            token = secrets.token_urlsafe(32)
+            known.append(f"{name} sha256:{hashlib.sha256(token.encode()).hexdigest()}\n")
+            self._write_token(name, token)
+        (self.folder / "tokens").write_text("".join(known))
+        cluster = Issuer()
+        (self.folder / "keys.json").write_text(cluster.key_set())
+        self._write_token("account", cluster.token(ACCOUNT, 3600))
+        self._write_token("expired", cluster.token(ACCOUNT, -3600))
 
     def _issue(self, authority, name, host):
         issued = authority.issue_cert(host)
         (self.folder / f"{name}-key.pem").write_bytes(pkcs8(issued.private_key_pem.bytes()))
         issued.cert_chain_pems[0].write_to_path(self.folder / f"{name}.pem")
 
-    def _make_token(self, name):
-        """Writes one as a deployment would mount it, and returns its hash."""
-        token = secrets.token_urlsafe(32)
+    def _write_token(self, name, token):
         (self.folder / f"{name}.token").write_text(token + "\n")
-        return hashlib.sha256(token.encode()).hexdigest()
 
     def token(self, name):
         return {"DINGGATE_TOKEN_FILE": self.folder / f"{name}.token"}
@@ -120,6 +143,8 @@ CHECKS = [
         MTLS,
         lambda files: [
             (files.certificate("orders"), OK),
+            (files.certificate("readers"), NOT_ALLOWED),
+            (files.certificate("nobody"), NOBODY),
             (files.certificate("stranger"), NO_CONNECTION),
             ({}, NO_CONNECTION),
         ],
@@ -128,9 +153,10 @@ CHECKS = [
         "tokens",
         TOKENS,
         lambda files: [
+            (files.token("account"), OK),
+            (files.token("expired"), NOBODY),
             (files.token("orders"), OK),
             (files.token("readers"), NOT_ALLOWED),
-            (files.token("nobody"), NOBODY),
             ({}, NOBODY),
         ],
     ),
