@@ -15,6 +15,8 @@ pub(crate) mod posts;
 mod rules;
 pub(crate) mod socket;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -93,6 +95,13 @@ pub enum State {
     Lost,
     /// The month of the organization was used up: an empty event was pushed in its place.
     OverQuota,
+}
+
+impl Record {
+    /// Whether it may still be pushed by stream.
+    fn is_open(&self) -> bool {
+        matches!(self.state, State::Waiting | State::Pushed)
+    }
 }
 
 impl Pushes {
@@ -180,11 +189,15 @@ impl Pushes {
 
     /// Pushes an event, if there is anybody to push it to.
     pub(crate) fn attempt(&mut self, number: u64, gate: &mut Gate, now: Moment) {
+        // An acknowledgement may have come while it was held back.
+        let open = self.record(number).filter(|record| record.is_open());
+        let Some(event) = open.map(|record| record.event.clone()) else { return };
         if let Some(held) = &mut self.held {
-            held.push(number);
+            if !held.contains(&number) {
+                held.push(number);
+            }
             return;
         }
-        let Some(event) = self.record(number).map(|record| record.event.clone()) else { return };
         if self.connections.choose(&event.app_key, self.rules.sharing).is_none() {
             self.count(&event.app_key).unserved += 1;
             match self.rules.offline {

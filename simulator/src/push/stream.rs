@@ -40,9 +40,7 @@ impl Pushes {
     pub(crate) fn awaited(&self, number: u64) -> Vec<u64> {
         let Some(connection) = self.connections.get(number) else { return Vec::new() };
         let waits = |record: &Record| {
-            record.state == State::Waiting
-                && record.due.is_none()
-                && record.event.app_key == connection.app_key
+            record.is_open() && record.due.is_none() && record.event.app_key == connection.app_key
         };
         let all = (self.forgotten + 1..).zip(&self.records);
         all.filter(|(_, record)| waits(record)).map(|(event, _)| event).collect()
