@@ -67,6 +67,10 @@ fn getters(request: &MessageDescriptor) -> String {
         }
         _ => {}
     }
+    let members = request.get_field_by_name("members").filter(|members| members.is_list());
+    if members.is_some_and(|members| message_name(&members).as_deref() == Some(MEMBER_REF)) {
+        code.push_str("fn members(&self) -> Option<usize> { Some(self.members.len()) }\n");
+    }
     if let Some(owner) = owner(request) {
         code.push_str(&format!("fn owner(&self) -> Option<&str> {{ person(&{owner}) }}\n"));
     }

@@ -11,6 +11,7 @@ use self::{
     report::{Fault, Origin, Setting, keys},
 };
 use crate::{
+    audit::AuditConfig,
     dingtalk::{
         App, DingtalkConfig, LimitsConfig, breaker::BreakerConfig, retry::RetryConfig, token::TokenConfig,
     },
@@ -83,6 +84,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// `[auth]`
     pub auth: AuthConfig,
+    /// `[audit]`
+    pub audit: AuditConfig,
     /// `[dingtalk]`
     pub dingtalk: DingtalkConfig,
     /// `[limits]`

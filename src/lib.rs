@@ -6,6 +6,7 @@
 //! [`telemetry`] serve it, everybody counts with [`metrics`]. Imports go in that direction
 //! only; `ARCHITECTURE.md` has the map, and a test holds it.
 
+pub mod audit;
 pub mod config;
 pub mod dingtalk;
 pub mod event;

@@ -5,6 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Parser, Subcommand};
 use dinggate::{
+    audit::Audit,
     config::{self, Config, Sources},
     dingtalk::{Client, Reason},
     identity,
@@ -144,7 +145,7 @@ async fn serve(sources: Sources) -> anyhow::Result<()> {
     let telemetry = telemetry::init(&loaded.config.telemetry)?;
     loaded.warnings().for_each(|warning| warn!(warning, "the configuration may surprise"));
     let server = Server::build(loaded).await?;
-    read_again(sources, server.apps(), server.tls())?;
+    read_again(sources, server.apps(), server.tls(), server.audit())?;
     let outcome = server.run(shutdown_signal()?).await;
     telemetry.shutdown().await;
     outcome
@@ -212,12 +213,13 @@ fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// From now on SIGHUP reads the secrets and the TLS files again. All else needs a restart.
-fn read_again(sources: Sources, apps: Apps, tls: Option<Tls>) -> anyhow::Result<()> {
+/// From now on SIGHUP reads the secrets and the TLS files again, and opens the audit log anew. All else needs a restart.
+fn read_again(sources: Sources, apps: Apps, tls: Option<Tls>, audit: Audit) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             tls.as_ref().inspect(|tls| tls.reload());
+            audit.reopen();
             match sources.load() {
                 Ok(loaded) => {
                     apps.renew_secrets(&loaded.apps);

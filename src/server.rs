@@ -32,6 +32,7 @@ use self::{
     routes::{end_watches, routes, set_all},
 };
 use crate::{
+    audit::Audit,
     config::{Config, Loaded},
     dingtalk::Client,
     event::Feed,
@@ -60,6 +61,7 @@ pub struct Server {
     once: Once,
     store: Store,
     callers: Callers,
+    audit: Audit,
     grpc: TcpListener,
     http: TcpListener,
 }
@@ -70,6 +72,7 @@ impl Server {
         let Config {
             server: config,
             auth,
+            audit,
             dingtalk,
             token,
             limits,
@@ -108,6 +111,7 @@ impl Server {
                 Some(authenticator) => Callers::authenticated(authenticator),
                 None => Callers::stated(limits.shares),
             },
+            audit: Audit::open(&audit).map_err(|error| anyhow!(error))?,
             tls,
             meters,
             metrics,
@@ -120,6 +124,11 @@ impl Server {
     /// The apps, to renew their secrets while serving.
     pub fn apps(&self) -> Apps {
         self.apps.clone()
+    }
+
+    /// The audit log, to open its file anew.
+    pub fn audit(&self) -> Audit {
+        self.audit.clone()
     }
 
     /// TLS of the gRPC port, to look at its files and to see when its certificate expires; none on a plaintext port.
@@ -139,12 +148,15 @@ impl Server {
 
     /// Serves until `shutdown`, then drains.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let audit = self.audit();
         let mut serving = self.serve().await?;
         tokio::select! {
             () = shutdown => {}
             ended = &mut serving.grpc => return Err(anyhow!("the gRPC server ended by itself: {ended:?}")),
         }
-        serving.drain().await
+        let drained = serving.drain().await;
+        audit.flush().await;
+        drained
     }
 
     async fn serve(self) -> anyhow::Result<Serving> {
@@ -167,7 +179,7 @@ impl Server {
             config: self.config.clone(),
             tls: self.tls,
             metrics: self.metrics.clone(),
-            service: web.layer(Stack::new(limits, self.callers, self.metrics).layer(routes.prepare())),
+            service: web.layer(Stack::new(limits, self.callers, self.audit, self.metrics).layer(routes.prepare())),
             stop: stop_grpc.clone(),
         };
         // Before the first call can come in: whoever asks for a service that has no status yet hears that there is none.

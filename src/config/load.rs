@@ -216,8 +216,20 @@ impl Loader {
             // Of a file that says nothing, nothing follows.
             return Err(Faults(self.faults));
         }
-        let Config { server, auth, dingtalk, limits, token, retry, breaker, cache, store, events, telemetry } =
-            &self.config;
+        let Config {
+            server,
+            auth,
+            dingtalk,
+            limits,
+            token,
+            retry,
+            breaker,
+            cache,
+            store,
+            events,
+            telemetry,
+            ..
+        } = &self.config;
         let faults = [
             server.faults(auth),
             dingtalk.faults(),

@@ -1,6 +1,7 @@
 //! [`Client::call`]: the only place where token, attempt and retry meet.
 
 use std::{
+    fmt,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -85,12 +86,14 @@ pub struct Context {
     pub stats: Arc<Stats>,
     /// The claim on the caller's `request_id`, if there is one.
     pub claim: Option<Claimed>,
+    /// Held for as long as something works for the RPC, also after its caller has left.
+    pub witness: Option<Arc<dyn fmt::Debug + Send + Sync>>,
 }
 
 impl Context {
     /// A context in which nothing has happened yet.
     pub fn until(deadline: Instant) -> Self {
-        Self { deadline, claimant: Claimant::default(), stats: Arc::default(), claim: None }
+        Self { deadline, claimant: Claimant::default(), stats: Arc::default(), claim: None, witness: None }
     }
 }
 
@@ -340,19 +343,20 @@ impl Client {
         context.stats.upstream_calls.fetch_add(1, Ordering::Relaxed);
         self.metrics.upstream_call(outgoing.app.name(), spec.id, spec.generation.name());
         let (transport, outgoing, token) = (self.transport.clone(), outgoing.clone(), token.clone());
+        let (stats, witness) = (context.stats.clone(), context.witness.clone());
         let exchange = async move {
             let _flight = permit.send();
             let answered = transport.attempt(&outgoing, Some(&token), attempt, deadline).await;
             pass.settle(&answered);
+            stats.answered(match &answered {
+                Ok((_, request_id)) => request_id.clone(),
+                Err(error) => error.api().and_then(|api| api.request_id.clone()),
+            });
+            drop(witness);
             answered
         };
         let answered =
             if spec.repeat == Repeat::Read { exchange.await } else { see_through(spec, exchange).await };
-        let request_id = match &answered {
-            Ok((_, request_id)) => request_id.clone(),
-            Err(error) => error.api().and_then(|api| api.request_id.clone()),
-        };
-        context.stats.answered(request_id);
         answered.map(|(body, _)| body)
     }
 }

@@ -58,7 +58,9 @@ impl Groups {
         work: impl Future<Output = T>,
     ) -> T {
         self.forget(&request.app, group);
-        let (groups, request, group) = (self.clone(), request.clone(), group.clone());
+        let (groups, mut request, group) = (self.clone(), request.clone(), group.clone());
+        // What follows an abandoned write does not work for its RPC any more.
+        request.context.witness = None;
         let mut change = Change { groups, request, group, runtime: Handle::current(), ended: false };
         let outcome = work.await;
         change.ended = true;

@@ -154,3 +154,50 @@ impl Issuer {
 fn now() -> f64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use jsonwebtoken::EncodingKey;
+    use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData as _};
+    use serde_json::json;
+
+    use super::*;
+    use crate::identity::AuthConfig;
+
+    #[tokio::test]
+    async fn a_token_is_verified_once_until_it_expires() {
+        let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+        let base64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let (x, y) = pair.der_bytes()[1..].split_at(32);
+        let keys = json!({ "keys": [{ "kty": "EC", "crv": "P-256", "x": base64(x), "y": base64(y) }] });
+        let file = std::env::temp_dir().join(format!("dinggate-jwks-{}", std::process::id()));
+        fs::write(&file, keys.to_string()).unwrap();
+        let config: AuthConfig = toml::from_str(&format!(
+            "mode = 'jwt'\ninsecure_allow_remote = false\n[static]\ntokens_file = ''\n[jwt.1]\nissuer = 'me'\n\
+             audiences = ['us']\njwks_file = '{}'\n[callers.orders]\nidentities = ['jwt:orders']\n",
+            file.display()
+        ))
+        .unwrap();
+        let policy = Policy::new(&config);
+        let jwt = Jwt::open(config.jwt.values()).await.unwrap();
+        fs::remove_file(file).unwrap();
+        let key = EncodingKey::from_ec_der(&pair.serialize_der());
+        let until = now() + 60.0;
+        let claims = |id: u32| json!({ "iss": "me", "aud": "us", "sub": "orders", "exp": until, "jti": id });
+        let token = |id| jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims(id), &key).unwrap();
+        let (first, second) = (token(1), token(2));
+        assert_eq!(&*jwt.verify(&first, &policy).await.unwrap().grant.name, "orders");
+
+        // Without keys nothing can be verified: what is still accepted was not verified again.
+        jwt.issuers[0].keys.forget();
+        assert!(jwt.verify(&first, &policy).await.is_ok());
+        assert!(jwt.verify(&second, &policy).await.is_err());
+        let hash = Sha256::digest(&first).into();
+        assert!(jwt.remembered(&hash, until + LEEWAY - 1.0).is_some());
+        assert!(jwt.remembered(&hash, until + LEEWAY).is_none(), "expired");
+        assert!(jwt.verify(&first, &policy).await.is_err(), "and forgotten");
+    }
+}

@@ -151,6 +151,12 @@ impl Keys {
         self.state.generation.load(Ordering::Acquire)
     }
 
+    /// Takes the keys away without telling anybody.
+    #[cfg(test)]
+    pub(super) fn forget(&self) {
+        self.state.current.write().unwrap_or_else(PoisonError::into_inner).0 = Arc::default();
+    }
+
     /// The keys after the URL has been asked, unless that was a moment ago. All who want to know share one question,
     /// which is asked to its end when the first of them leaves.
     pub(super) async fn renewed(&self) -> (Arc<KeySet>, u64) {

@@ -33,6 +33,11 @@ impl Method {
         PLACES[self.full_name]
     }
 
+    /// Whether the audit log has it: whatever changes something, or hands out a credential.
+    pub fn is_audited(&self) -> bool {
+        self.writes || self.name.starts_with("TokenService/")
+    }
+
     fn is_dangerous(&self) -> bool {
         DANGEROUS.iter().any(|dangerous| self.name.starts_with(dangerous))
     }

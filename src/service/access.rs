@@ -50,7 +50,7 @@ pub(super) struct AccessLine {
     /// Who called; empty for whoever is not known.
     pub(super) caller: Arc<str>,
     method: Option<&'static str>,
-    stats: Arc<Stats>,
+    pub(super) stats: Arc<Stats>,
     span: Span,
     begin: Instant,
     metrics: Metrics,
@@ -108,7 +108,7 @@ fn is_server_fault(code: Code) -> bool {
 }
 
 /// The name in the gRPC specification.
-fn name(code: Code) -> &'static str {
+pub(super) fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",

@@ -48,12 +48,16 @@ impl GroupService for GroupApi {
         rpc.write(&self.once, |rpc, request| async move {
             let outcome = groups.create(&request, new).await.map_err(|error| rpc.failed(error))?;
             Ok(match outcome {
-                Outcome::Done(created) => pb::CreateGroupResponse {
-                    group: Some(convert::group_to_pb(created.group)),
-                    complete: is_complete(&created.verdicts),
-                    member_results: rpc.results(created.verdicts),
-                    planned_calls: Vec::new(),
-                },
+                Outcome::Done(created) => {
+                    let group = convert::group_to_pb(created.group);
+                    rpc.made(&group.r#ref);
+                    pb::CreateGroupResponse {
+                        group: Some(group),
+                        complete: is_complete(&created.verdicts),
+                        member_results: rpc.results(created.verdicts),
+                        planned_calls: Vec::new(),
+                    }
+                }
                 Outcome::Planned(calls) => {
                     pb::CreateGroupResponse { planned_calls: convert::planned(calls), ..Default::default() }
                 }

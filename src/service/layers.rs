@@ -19,14 +19,16 @@ use tonic::{
     transport::server::{TcpConnectInfo, TlsConnectInfo},
 };
 use tower::{Layer, Service};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::{
     access::{AccessLine, server_span, trace_id},
+    audit::Entry,
     caller::Callers,
     status,
 };
 use crate::{
+    audit::Audit,
     dingtalk::{Context, Stats},
     identity::Method,
     metrics::{Metrics, Rejection},
@@ -65,15 +67,16 @@ pub struct Limits {
 pub struct Stack {
     limits: Limits,
     callers: Callers,
+    audit: Audit,
     permits: Arc<Semaphore>,
     metrics: Metrics,
 }
 
 impl Stack {
     /// The stack for these callers.
-    pub fn new(limits: Limits, callers: Callers, metrics: Metrics) -> Self {
+    pub fn new(limits: Limits, callers: Callers, audit: Audit, metrics: Metrics) -> Self {
         let permits = Arc::new(Semaphore::new(limits.max_concurrent_requests.min(Semaphore::MAX_PERMITS)));
-        Self { limits, callers, permits, metrics }
+        Self { limits, callers, audit, permits, metrics }
     }
 }
 
@@ -151,6 +154,7 @@ impl Stack {
     where
         S: Service<Request<Body>, Response = Response<Body>>,
     {
+        let mut entry = None;
         if !is_open(request.uri().path()) {
             let tls = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
             let certificates = tls.and_then(TlsConnectInfo::peer_certs);
@@ -163,19 +167,33 @@ impl Stack {
                 }
             };
             line.caller = caller.claimant.caller.clone();
+            entry =
+                Entry::begin(&self.audit, method, &caller, line.stats.clone(), trace_id(&Span::current()));
             if let Err(refusal) = caller.may_call(method) {
                 self.metrics.rejected(Rejection::Forbidden);
+                entry.inspect(|entry| entry.told(Some(&refusal)));
                 return Ok(refusal.into_http());
             }
             request.extensions_mut().insert(caller);
+            if let Some(entry) = &entry {
+                request.extensions_mut().insert(entry.clone());
+            }
         }
         // Health checks are answered however much there is to do, or probes would stop a busy gateway.
         let permit = method.map(|_| self.permits.try_acquire()).transpose();
         let Ok(_permit) = permit else {
             self.metrics.rejected(Rejection::Overload);
-            return Ok(status::overloaded().into_http());
+            let refusal = status::overloaded();
+            entry.inspect(|entry| entry.told(Some(&refusal)));
+            return Ok(refusal.into_http());
         };
-        inner.call(request).await.map(|response| dress(response, method.is_some()))
+        let response = inner.call(request).await.map(|response| dress(response, method.is_some()))?;
+        if let Some(entry) = entry {
+            let failed =
+                Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok);
+            entry.told(failed.as_ref());
+        }
+        Ok(response)
     }
 
     /// The deadline lies a little before the caller's, so that an honest answer still arrives in time.
@@ -303,7 +321,7 @@ mod tests {
             max_deadline: Duration::from_secs(120),
             max_concurrent_requests: 1,
         };
-        let stack = Stack::new(limits, Callers::stated(BTreeMap::new()), Metrics::off());
+        let stack = Stack::new(limits, Callers::stated(BTreeMap::new()), Audit::default(), Metrics::off());
         let left_of = |method: Option<&str>, timeout: Option<&str>| {
             let mut headers = HeaderMap::new();
             if let Some(timeout) = timeout {

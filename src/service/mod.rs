@@ -3,6 +3,7 @@
 mod access;
 mod admin;
 mod assistant;
+mod audit;
 mod caller;
 mod cards;
 mod check;

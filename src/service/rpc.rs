@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use tonic::{Request, Status};
 
 use super::{
+    audit::Entry,
     caller::Caller,
     check::{Check, Violations},
     convert,
@@ -67,6 +68,7 @@ pub(super) struct Rpc<M> {
     pub(super) faults: Violations,
     context: Context,
     caller: Caller,
+    entry: Option<Entry>,
     app: Result<App, group::Fault>,
     alias: String,
 }
@@ -89,6 +91,10 @@ pub(super) trait Common {
     }
     /// Whether the RPC works on groups, rather than on the app.
     const ON_GROUPS: bool;
+    /// How many people it names; none where it names them one by one, or nobody.
+    fn members(&self) -> Option<usize> {
+        None
+    }
     /// An id of the group the RPC is about, for error details.
     fn group(&self) -> Option<&str> {
         None
@@ -139,7 +145,13 @@ impl<M: Check + Common> Rpc<M> {
         let (mut context, caller) =
             context.zip(request.extensions_mut().remove::<Caller>()).ok_or_else(no_context)?;
         context.claimant = caller.claimant.clone();
+        let entry = request.extensions_mut().remove::<Entry>();
+        // What is on its way to DingTalk outlives the RPC whose caller leaves.
+        context.witness = entry.clone().map(|entry| Arc::new(entry) as _);
         let message = request.into_inner();
+        if let Some(entry) = &entry {
+            entry.asks(&message);
+        }
         let alias = message.app().to_owned();
         caller.may_name(&alias)?;
         let faults = Violations::of(&message);
@@ -147,7 +159,7 @@ impl<M: Check + Common> Rpc<M> {
         if let Ok(app) = &app {
             context.stats.works_for(app);
         }
-        Ok(Self { message, faults, context, caller, app, alias })
+        Ok(Self { message, faults, context, caller, entry, app, alias })
     }
 
     /// Goes on if the caller may name this group.
@@ -177,6 +189,18 @@ impl<M: Check + Common> Rpc<M> {
         })
     }
 
+    /// What the audit log says of it, for work that outlives the RPC.
+    pub(super) fn witness(&self) -> Option<Entry> {
+        self.entry.clone()
+    }
+
+    /// A group has come of it.
+    pub(super) fn made(&self, group: &Option<pb::GroupRef>) {
+        if let (Some(entry), Some(group)) = (&self.entry, group) {
+            entry.made(group);
+        }
+    }
+
     /// The failure of a job.
     pub(super) fn failed(&self, error: group::Error) -> Failure {
         if error.reason() == Reason::OutcomeUnknown {
@@ -204,6 +228,15 @@ impl<M: Check + Common> Rpc<M> {
 
     /// What became of each member.
     pub(super) fn results(&self, verdicts: Verdicts) -> Vec<pb::MemberResult> {
+        if let Some(entry) = &self.entry {
+            entry.counts(verdicts.iter().map(|(_, verdict)| match verdict {
+                Verdict::Applied => "applied",
+                Verdict::Already => "already",
+                Verdict::Failed(_) => "failed",
+                Verdict::NotAttempted => "not_attempted",
+                Verdict::Unknown(_) => "unknown",
+            }));
+        }
         let result = |(member, verdict)| {
             let (outcome, error) = match verdict {
                 Verdict::Applied => (pb::MemberOutcome::Applied, None),

@@ -46,8 +46,15 @@ impl<M: Check + Write + Send + 'static> Rpc<M> {
         let deadline = request.context.deadline;
         let work = move |claim| {
             request.context.claim = Some(claim);
+            let entry = self.witness();
             let work = work(self, request);
-            async move { encode(work.await) }
+            async move {
+                let outcome = work.await;
+                if let Some(entry) = entry {
+                    entry.ended(outcome.as_ref().err().map(|failure| &failure.status));
+                }
+                encode(outcome)
+            }
         };
         let answer = once.run(identity, deadline, work).await;
         let answer = answer.and_then(|answer| decode(&answer).ok_or(Refusal::InDoubt));

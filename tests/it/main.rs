@@ -9,6 +9,7 @@ mod support;
 mod admin;
 mod annotations;
 mod assistant;
+mod audit;
 mod bad_members;
 mod cache;
 mod cards;

@@ -185,8 +185,8 @@ app_secret = "S3cr3t-Of_The-App"
     let found = faults(text);
     let expected = [
         "dinggate.toml:2: telemetry.sampler_arg: must be between 0 and 1",
-        "dinggate.toml:4: foo.bar: unknown key `foo`, expected one of `server`, `auth`, `dingtalk`, `limits`, `token`, `retry`, `breaker`, `cache`, `store`, `telemetry` or [[apps]]",
-        "dinggate.toml:5: empty: unknown key `empty`, expected one of `server`, `auth`, `dingtalk`, `limits`, `token`, `retry`, `breaker`, `cache`, `store`, `telemetry` or [[apps]]",
+        "dinggate.toml:4: foo.bar: unknown key `foo`, expected one of `server`, `auth`, `audit`, `dingtalk`, `limits`, `token`, `retry`, `breaker`, `cache`, `store`, `events`, `telemetry` or [[apps]]",
+        "dinggate.toml:5: empty: unknown key `empty`, expected one of `server`, `auth`, `audit`, `dingtalk`, `limits`, `token`, `retry`, `breaker`, `cache`, `store`, `events`, `telemetry` or [[apps]]",
         "dinggate.toml:7: server.grpc_adr: unknown key `grpc_adr`, expected one of `grpc_addr`, `http_addr`",
         "dinggate.toml:8: server.drain_delay: must be a duration",
         "dinggate.toml:9: apps.#1.alias: must be 1 to 63",
