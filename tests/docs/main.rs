@@ -9,6 +9,7 @@ mod clients;
 mod comments;
 mod operations;
 mod reference;
+mod telemetry;
 
 use std::{
     fs,
@@ -18,7 +19,7 @@ use std::{
 use dinggate::pb;
 use prost_reflect::DescriptorPool;
 
-fn pages() -> [(PathBuf, String); 3] {
+fn pages() -> [(PathBuf, String); 4] {
     let pool = DescriptorPool::decode(pb::DESCRIPTORS).expect("the descriptors of the contract");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = root.join("docs");
@@ -26,6 +27,7 @@ fn pages() -> [(PathBuf, String); 3] {
         (folder.join("reference.md"), reference::page(&pool)),
         (folder.join("operations.md"), operations::page(&pool)),
         (folder.join("clients.md"), clients::page(root)),
+        (folder.join("telemetry.md"), telemetry::page(root)),
     ]
 }
 

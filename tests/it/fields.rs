@@ -2,8 +2,8 @@
 //! something has to change on the wire or in the answer. And no field of DingTalk's is forgotten: each optional one of
 //! every operation goes out with a value of its own in one of these requests.
 
-mod samples;
-mod stage;
+pub mod samples;
+pub mod stage;
 mod variants;
 mod wire;
 

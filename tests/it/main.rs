@@ -35,6 +35,7 @@ mod resolve;
 mod retries;
 mod roles;
 mod scenes;
+mod secrets;
 mod server_tls;
 mod templates;
 mod tls;

@@ -4,13 +4,16 @@
 //! never before: what arrives at all proves that SIGTERM flushes. And whatever a test provokes, [`Process::stop`]
 //! looks for secrets, members and texts in all of it.
 
-mod process;
+pub mod process;
 
-use std::net::TcpListener;
+use std::{collections::BTreeSet, net::TcpListener};
 
-use dinggate::pb::{
-    admin::{GetAccessTokenRequest, token_service_client::TokenServiceClient},
-    group as pb,
+use dinggate::{
+    metrics::definitions::ALL,
+    pb::{
+        admin::{GetAccessTokenRequest, token_service_client::TokenServiceClient},
+        group::{self as pb, member_service_client::MemberServiceClient},
+    },
 };
 use dinggate_simulator::Fault;
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
@@ -23,7 +26,7 @@ use tonic_reflection::pb::v1::{
 };
 
 use self::process::{Left, Process, SOON, TITLE, Telemetry, attributes};
-use crate::support::{new_group, reason};
+use crate::support::{new_group, reason, user};
 
 const CREATE: &str = "dinggate.group.v1.GroupService/CreateGroup";
 const GET: &str = "dinggate.group.v1.GroupService/GetGroup";
@@ -142,6 +145,58 @@ async fn each_attempt_has_its_span() {
     assert_eq!(attributes(attempts[0])["dingtalk.code"], "InvalidAuthentication");
     assert_eq!(attributes(rpc)["dinggate.upstream_calls"], 2);
     assert_eq!(left.spans_named("token").len(), 2, "waited for: when cold, and after the revocation");
+}
+
+#[tokio::test]
+async fn each_chunk_has_its_span() {
+    let gateway = Process::start(Telemetry::default()).await;
+    let created = gateway.groups().create_group(new_group(TITLE)).await.unwrap().into_inner();
+    let people = (10..60).map(|i| user(&format!("user{i:03}"))).collect();
+    let group = created.group.unwrap().r#ref;
+    let add = pb::AddMembersRequest { group, members: people, ..Default::default() };
+    let mut members = MemberServiceClient::new(gateway.channel.clone());
+    members.add_members(traced(add, TRACE, "01")).await.unwrap();
+    let left = gateway.stop().await;
+    let rpc = left.span("dinggate.group.v1.MemberService/AddMembers");
+    let chunks = left.spans_named("dingtalk group.update");
+    assert_eq!(chunks.len(), 2, "of 40 and of 10");
+    assert!(chunks.iter().all(|chunk| chunk.parent_span_id == rpc.span_id));
+}
+
+#[tokio::test]
+async fn who_waits_for_a_place_has_a_span_for_it() {
+    let gateway = Process::start(Telemetry::default()).await;
+    // The app may do 20 in a second, and half of them at once.
+    let calls: Vec<_> = (0..15)
+        .map(|_| {
+            let mut groups = gateway.groups();
+            tokio::spawn(async move { groups.create_group(create()).await })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    let left = gateway.stop().await;
+    let rpcs: BTreeSet<_> = left.spans_named(CREATE).iter().map(|span| span.span_id.clone()).collect();
+    let waits = left.spans_named("queue");
+    assert!(!waits.is_empty() && waits.len() < 15, "{}", waits.len());
+    assert!(waits.iter().all(|wait| rpcs.contains(&wait.parent_span_id)));
+}
+
+#[tokio::test]
+async fn metrics_are_exported_under_the_names_that_prometheus_sees() {
+    let gateway = Process::start(Telemetry::default()).await;
+    gateway.groups().create_group(create()).await.unwrap();
+    let left = gateway.stop().await;
+    let exported: BTreeSet<_> = left.metrics.iter().map(|metric| metric.name.as_str()).collect();
+    let of_lines = left.scrape.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let scraped: BTreeSet<_> = of_lines.collect();
+    assert_eq!(exported, scraped);
+    for definition in ALL {
+        for metric in left.metrics.iter().filter(|metric| metric.name == definition.name) {
+            assert_eq!((&*metric.unit, &*metric.description), (definition.unit, definition.help));
+        }
+    }
 }
 
 #[tokio::test]

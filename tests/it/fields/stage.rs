@@ -1,10 +1,10 @@
 //! Where requests are made and watched: groups are fresh each time, and what is random about them gets a fixed name.
 
-use dinggate_simulator::{CallRecord, Options, Simulator};
+use dinggate_simulator::{CallRecord, Fault, Options, Simulator};
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage as _};
 use serde_json::{Value, json};
-use tonic::Status;
+use tonic::{Status, transport::Channel};
 
 use super::{
     samples::Sample,
@@ -20,8 +20,10 @@ use crate::{
 pub struct Stage {
     pub generation: &'static str,
     simulator: Simulator,
-    gateway: Gateway,
-    other: Gateway,
+    gateway: Channel,
+    other: Channel,
+    /// They stop when they are dropped.
+    kept: Vec<Gateway>,
 }
 
 /// What there is to see of a request that was made twice.
@@ -46,8 +48,7 @@ impl Observed {
 impl Stage {
     pub async fn new(generation: &'static str) -> Self {
         let simulator = Simulator::start(Options::default()).await.unwrap();
-        let plain = || sources(&simulator.url());
-        let several = plain()
+        let several = sources(&simulator.url())
             .with("apps.demo.generation", generation)
             .with("cache.enabled", false)
             .with("apps.demo1.app_key", "dingother")
@@ -56,8 +57,35 @@ impl Stage {
             .with("apps.demo1.api_url", simulator.url())
             .with("apps.demo1.oapi_url", simulator.url());
         let gateway = Gateway::start_before(simulator.clone(), several).await;
-        let other = Gateway::start_before(simulator.clone(), plain()).await;
-        Self { generation, simulator, gateway, other }
+        let mut stage = Self::before(generation, simulator, gateway.channel.clone()).await;
+        stage.kept.push(gateway);
+        stage
+    }
+
+    /// A stage for a gateway that is there already.
+    pub async fn before(generation: &'static str, simulator: Simulator, gateway: Channel) -> Self {
+        let other = Gateway::start_before(simulator.clone(), sources(&simulator.url())).await;
+        Self { generation, simulator, gateway, other: other.channel.clone(), kept: vec![other] }
+    }
+
+    /// Makes the request once, the first call of an operation meeting a fault; the operations that DingTalk was asked.
+    pub async fn make(
+        &self,
+        rpc: &'static str,
+        request: &Value,
+        fault: Option<(&str, Fault)>,
+    ) -> Vec<String> {
+        let names = self.names(&request.to_string()).await;
+        let method = rpc::method(rpc);
+        let request = rpc::message(&method.input(), &rpc::fill(request, &names));
+        self.simulator.clear_log();
+        if let Some((operation, fault)) = fault {
+            self.simulator.fail_next(operation, 1, fault);
+        }
+        // How it ends is not the question here.
+        drop(rpc::call(&self.gateway, &method, &request).await);
+        self.simulator.clear_faults();
+        self.simulator.calls().into_iter().map(|call| call.operation).collect()
     }
 
     /// Makes the request, or the one that differs in a field, twice.
@@ -88,8 +116,8 @@ impl Stage {
         if let Some((operation, fault)) = &sample.fault {
             self.simulator.fail_next(operation, 1, fault.clone());
         }
-        let first = rpc::call(&self.gateway.channel, method, request).await;
-        let second = rpc::call(&self.gateway.channel, method, request).await;
+        let first = rpc::call(&self.gateway, method, request).await;
+        let second = rpc::call(&self.gateway, method, request).await;
         self.simulator.clear_faults();
         let mut calls = self.simulator.calls();
         calls.retain(|call| !call.operation.starts_with("auth."));
@@ -106,16 +134,16 @@ impl Stage {
 
     /// A group that the other gateway makes and this one learns all about: nobody waits for it as for one's own.
     async fn heard_of(&self, request: &Value) -> Value {
-        let made = handle(&ask(&self.other.channel, "GroupService/CreateGroup", request).await);
+        let made = handle(&ask(&self.other, "GroupService/CreateGroup", request).await);
         let chat = json!({ "app": "demo", "group": {"chat_id": made["chat_id"]} });
-        ask(&self.gateway.channel, "GroupService/ResolveGroup", &chat).await;
-        ask(&self.gateway.channel, "GroupService/GetGroup", &json!({ "app": "demo", "group": made })).await;
+        ask(&self.gateway, "GroupService/ResolveGroup", &chat).await;
+        ask(&self.gateway, "GroupService/GetGroup", &json!({ "app": "demo", "group": made })).await;
         made
     }
 
     /// Makes the groups, messages and cards whose names occur in a request.
     async fn names(&self, request: &str) -> Names {
-        let (mine, other) = (&self.gateway.channel, &self.other.channel);
+        let (mine, other) = (&self.gateway, &self.other);
         let fresh = || json!(uuid::Uuid::new_v4().to_string());
         let mut names = Names::from([("$id", fresh()), ("$track", fresh())]);
         for (name, made) in [("$internal", internal()), ("$standard", standard()), ("$scene", scene())] {

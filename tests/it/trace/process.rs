@@ -1,4 +1,4 @@
-//! `dinggate serve` as a process of its own, between a simulator and an OTLP receiver.
+//! `dinggate serve` as a process of its own, between a simulator and an OTLP receiver for traces and metrics.
 
 use std::{
     fs,
@@ -13,11 +13,18 @@ use std::{
 use dinggate::pb::group::group_service_client::GroupServiceClient;
 use dinggate_simulator::{Options, Simulator};
 use opentelemetry_proto::tonic::{
-    collector::trace::v1::{
-        ExportTraceServiceRequest, ExportTraceServiceResponse,
-        trace_service_server::{TraceService, TraceServiceServer},
+    collector::{
+        metrics::v1::{
+            ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+            metrics_service_server::{MetricsService, MetricsServiceServer},
+        },
+        trace::v1::{
+            ExportTraceServiceRequest, ExportTraceServiceResponse,
+            trace_service_server::{TraceService, TraceServiceServer},
+        },
     },
     common::v1::{KeyValue, any_value},
+    metrics::v1::{Metric, ResourceMetrics},
     trace::v1::{ResourceSpans, Span},
 };
 use serde_json::{Map, Value};
@@ -54,7 +61,10 @@ impl Default for Telemetry {
 
 /// Keeps what it is sent.
 #[derive(Clone, Default)]
-struct Receiver(Arc<Mutex<Vec<ResourceSpans>>>);
+struct Receiver {
+    spans: Arc<Mutex<Vec<ResourceSpans>>>,
+    metrics: Arc<Mutex<Vec<ResourceMetrics>>>,
+}
 
 #[tonic::async_trait]
 impl TraceService for Receiver {
@@ -62,8 +72,19 @@ impl TraceService for Receiver {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.0.lock().unwrap().extend(request.into_inner().resource_spans);
+        self.spans.lock().unwrap().extend(request.into_inner().resource_spans);
         Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl MetricsService for Receiver {
+    async fn export(
+        &self,
+        request: Request<ExportMetricsServiceRequest>,
+    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        self.metrics.lock().unwrap().extend(request.into_inner().resource_metrics);
+        Ok(Response::new(ExportMetricsServiceResponse::default()))
     }
 }
 
@@ -72,8 +93,9 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let receiver = Self::default();
-        let server =
-            tonic::transport::Server::builder().add_service(TraceServiceServer::new(receiver.clone()));
+        let server = tonic::transport::Server::builder()
+            .add_service(TraceServiceServer::new(receiver.clone()))
+            .add_service(MetricsServiceServer::new(receiver.clone()));
         let serve = async move { server.serve_with_incoming(TcpIncoming::from(listener)).await.unwrap() };
         (receiver, addr, tokio::spawn(serve))
     }
@@ -83,6 +105,7 @@ impl Receiver {
 pub struct Process {
     pub simulator: Simulator,
     pub channel: Channel,
+    http_addr: SocketAddr,
     child: Child,
     log: watch::Receiver<Vec<String>>,
     receiver: Receiver,
@@ -117,10 +140,11 @@ impl Process {
         let serving_line = |lines: &Vec<String>| lines.iter().any(|line| line.contains("grpc_addr"));
         let lines =
             timeout(SOON, log.wait_for(serving_line)).await.expect("it serves soon").expect("it starts");
-        let channel = connect(grpc_addr(&lines)).await;
+        let channel = connect(address(&lines, "grpc_addr")).await;
+        let http_addr = address(&lines, "http_addr");
         drop(lines);
         let secrets = SECRETS.map(ToOwned::to_owned).to_vec();
-        Self { simulator, channel, child, log, receiver, serving, config, secrets }
+        Self { simulator, channel, http_addr, child, log, receiver, serving, config, secrets }
     }
 
     pub fn groups(&self) -> GroupServiceClient<Channel> {
@@ -136,16 +160,22 @@ impl Process {
     /// Sends SIGTERM, waits for the end, and looks for secrets in what is left.
     pub async fn stop(mut self) -> Left {
         self.secrets.push(token(&self.simulator).await);
-        let status = self.terminate().await;
-        assert!(status.success(), "{status}");
-        let left = Left::new(&self.receiver, self.log.borrow().clone());
-        let spans = format!("{:?}", left.spans);
-        for secret in &self.secrets {
-            let line = left.log.iter().find(|line| line.contains(secret));
-            assert_eq!(line, None, "{secret} is logged");
-            assert!(!spans.contains(secret), "{secret} is in a span: {spans}");
+        let secrets = std::mem::take(&mut self.secrets);
+        let left = self.end().await;
+        let told = left.told();
+        for secret in secrets {
+            assert_eq!(told.iter().find(|place| place.contains(&secret)), None, "{secret} is told");
         }
         left
+    }
+
+    /// The same without looking.
+    pub async fn end(mut self) -> Left {
+        let scrape = reqwest::get(format!("http://{}/metrics", self.http_addr)).await.unwrap();
+        let scrape = String::from_utf8(scrape.bytes().await.unwrap().to_vec()).unwrap();
+        let status = self.terminate().await;
+        assert!(status.success(), "{status}");
+        Left::new(&self.receiver, self.log.borrow().clone(), scrape)
     }
 
     async fn terminate(&mut self) -> ExitStatus {
@@ -212,14 +242,14 @@ fn follow(child: &mut Child) -> watch::Receiver<Vec<String>> {
 }
 
 /// From the line that says so, in either format.
-fn grpc_addr(lines: &[String]) -> SocketAddr {
-    let rest = lines.iter().find_map(|line| line.split_once("grpc_addr")).expect("it says where").1;
+fn address(lines: &[String], key: &str) -> SocketAddr {
+    let rest = lines.iter().find_map(|line| line.split_once(key)).expect("it says where").1;
     let addr = rest.trim_start_matches(['"', ':', '=']);
     addr[..addr.find(['"', ' ']).unwrap()].parse().unwrap()
 }
 
 /// The token that the gateway holds: asked again, DingTalk answers the same one.
-async fn token(simulator: &Simulator) -> String {
+pub async fn token(simulator: &Simulator) -> String {
     let url = format!("{}/v1.0/oauth2/accessToken", simulator.url());
     let body = r#"{"appKey":"dingdemo","appSecret":"demo-secret"}"#;
     let request = reqwest::Client::new().post(url).header("content-type", "application/json").body(body);
@@ -232,17 +262,33 @@ async fn token(simulator: &Simulator) -> String {
 pub struct Left {
     pub spans: Vec<Span>,
     pub log: Vec<String>,
+    /// What was exported, in the order of the exports.
+    pub metrics: Vec<Metric>,
+    /// What `/metrics` said last.
+    pub scrape: String,
     /// The attributes of what sent the spans; null if nothing was sent.
     pub resource: Value,
 }
 
 impl Left {
-    fn new(receiver: &Receiver, log: Vec<String>) -> Self {
-        let received = std::mem::take(&mut *receiver.0.lock().unwrap());
+    fn new(receiver: &Receiver, log: Vec<String>, scrape: String) -> Self {
+        let received = std::mem::take(&mut *receiver.metrics.lock().unwrap());
+        let metrics = received.into_iter().flat_map(|metrics| metrics.scope_metrics);
+        let metrics = metrics.flat_map(|scope| scope.metrics).collect();
+        let received = std::mem::take(&mut *receiver.spans.lock().unwrap());
         let resource = received.first().and_then(|spans| spans.resource.as_ref());
         let resource = resource.map_or(Value::Null, |resource| values(&resource.attributes));
         let scopes = received.into_iter().flat_map(|spans| spans.scope_spans);
-        Self { spans: scopes.flat_map(|scope| scope.spans).collect(), log, resource }
+        Self { spans: scopes.flat_map(|scope| scope.spans).collect(), log, metrics, scrape, resource }
+    }
+
+    /// Everything that is told: every line, span and series.
+    pub fn told(&self) -> Vec<String> {
+        let lines = self.log.iter().map(|line| format!("log: {line}"));
+        let spans = self.spans.iter().map(|span| format!("span: {span:?}"));
+        let series = self.scrape.lines().map(|line| format!("scrape: {line}"));
+        let metrics = self.metrics.iter().map(|metric| format!("metric: {metric:?}"));
+        lines.chain(spans).chain(series).chain(metrics).collect()
     }
 
     /// The only span of this name.
