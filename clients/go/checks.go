@@ -150,7 +150,9 @@ func checkStream(ctx context.Context, g gateway) error {
 		return fmt.Errorf("the status is %s", reply.Status)
 	}
 	cancel()
-	_, err = watch.Recv()
+	for err == nil {
+		_, err = watch.Recv() // what had come before
+	}
 	return expectCode(err, codes.Canceled)
 }
 
