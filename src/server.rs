@@ -101,7 +101,7 @@ impl Server {
             gauges::certificate(&meters.meter(), tls.clone());
         }
         Ok(Self {
-            feed: Feed::new(&store, &events, apps.iter().map(|app| app.alias())),
+            feed: Feed::new(&store, &events, apps.iter().map(|app| app.alias()), metrics.clone()),
             apps,
             client: client.clone(),
             groups: Groups::new(client, cache, store.notices.clone(), store.facts.clone()),
@@ -134,6 +134,11 @@ impl Server {
     /// TLS of the gRPC port, to look at its files and to see when its certificate expires; none on a plaintext port.
     pub fn tls(&self) -> Option<Tls> {
         self.tls.clone()
+    }
+
+    /// The events, to feed them while serving.
+    pub fn feed(&self) -> Feed {
+        self.feed.clone()
     }
 
     /// Where gRPC is bound.
@@ -172,14 +177,15 @@ impl Server {
             max_deadline: self.config.max_deadline,
             max_concurrent_requests: self.config.max_concurrent_requests,
         };
-        let routes =
-            routes(&self.config, self.apps, self.client, self.groups, self.once)?.add_service(health_service);
+        let routes = routes(&self.config, self.apps, self.client, self.groups, self.feed.clone(), self.once)?
+            .add_service(health_service);
         let web = option_layer(self.config.grpc_web.then(GrpcWebLayer::new));
         let listener = Listener {
             config: self.config.clone(),
             tls: self.tls,
             metrics: self.metrics.clone(),
-            service: web.layer(Stack::new(limits, self.callers, self.audit, self.metrics).layer(routes.prepare())),
+            service: web
+                .layer(Stack::new(limits, self.callers, self.audit, self.metrics).layer(routes.prepare())),
             stop: stop_grpc.clone(),
         };
         // Before the first call can come in: whoever asks for a service that has no status yet hears that there is none.

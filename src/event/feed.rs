@@ -15,7 +15,10 @@ use super::{
     token::Cursor,
     watch::{Filter, Watcher},
 };
-use crate::store::{AppendError, Entry, Fence, Log, Retention, Store};
+use crate::{
+    metrics::{Metrics, Rejection},
+    store::{AppendError, Entry, Fence, Log, Retention, Store},
+};
 
 /// The events of all apps. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -28,6 +31,7 @@ struct Inner {
     tails: BTreeMap<Arc<str>, Arc<Tail>>,
     places: Arc<Semaphore>,
     closed: CancellationToken,
+    metrics: Metrics,
     _following: DropGuard,
 }
 
@@ -62,12 +66,17 @@ pub struct Listed {
 impl Feed {
     /// The events of these apps, if any are wanted. To be called inside a runtime: follows the logs for as long as
     /// there is a clone.
-    pub fn new<'a>(store: &Store, config: &EventsConfig, apps: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn new<'a>(
+        store: &Store,
+        config: &EventsConfig,
+        apps: impl IntoIterator<Item = &'a str>,
+        metrics: Metrics,
+    ) -> Self {
         let following = CancellationToken::new();
         let on = config.mode != Mode::Off;
         let mut tails = BTreeMap::new();
         for app in apps.into_iter().filter(|_| on) {
-            let (app, tail): (Arc<str>, _) = (app.into(), Arc::new(Tail::new()));
+            let (app, tail): (Arc<str>, _) = (app.into(), Arc::new(Tail::new(metrics.clone())));
             let (pages, follower) = (Pages { log: store.log.clone(), app: app.clone() }, tail.clone());
             tokio::spawn(
                 following.clone().run_until_cancelled_owned(async move { follower.follow(pages).await }),
@@ -80,6 +89,7 @@ impl Feed {
             tails,
             places: Arc::new(Semaphore::new(config.max_watchers.min(Semaphore::MAX_PERMITS))),
             closed: CancellationToken::new(),
+            metrics,
             _following: following.drop_guard(),
         }))
     }
@@ -92,12 +102,18 @@ impl Feed {
         fence: Option<&Fence>,
         events: Vec<Event>,
     ) -> Result<Vec<bool>, AppendError> {
-        self.append(app, fence, events.into_iter().map(Record::Event).collect()).await
+        let kinds: Vec<&str> = events.iter().map(|event| event.change.kind().into()).collect();
+        let new = self.append(app, fence, events.into_iter().map(Record::Event).collect()).await?;
+        let of_new = kinds.into_iter().zip(&new).filter(|(_, new)| **new);
+        of_new.for_each(|(kind, _)| self.0.metrics.event(app.into(), kind));
+        Ok(new)
     }
 
     /// Writes into the log that something may have been missed.
     pub async fn gap(&self, app: &str, fence: Option<&Fence>, gap: Gap) -> Result<(), AppendError> {
-        self.append(app, fence, vec![Record::Gap(gap)]).await.map(drop)
+        self.append(app, fence, vec![Record::Gap(gap)]).await?;
+        self.0.metrics.event_gap(app.into(), gap.cause.into());
+        Ok(())
     }
 
     async fn append(
@@ -120,8 +136,8 @@ impl Feed {
         Ok(appended.iter().map(Option::is_some).collect())
     }
 
-    /// Watches an app: what comes behind the place, or from now on, and a checkpoint after each interval in which nothing
-    /// else came.
+    /// Watches an app: what comes behind the place, or a checkpoint and what comes from now on; and a checkpoint after each
+    /// interval in which nothing else came.
     pub async fn watch(
         &self,
         app: &str,
@@ -133,14 +149,19 @@ impl Feed {
         if self.0.closed.is_cancelled() {
             return Err(Refusal::Closed);
         }
-        let place = self.0.places.clone().try_acquire_owned().map_err(|_| Refusal::TooMany)?;
+        let Ok(place) = self.0.places.clone().try_acquire_owned() else {
+            self.0.metrics.rejected(Rejection::Overload);
+            return Err(Refusal::TooMany);
+        };
+        let place = (place, self.0.metrics.watcher());
         let begin = match from {
             Some(cursor) => cursor,
             None => pages.end().await?,
         };
         let batch = pages.after(Some(begin), FIRST).await?;
         let closed = self.0.closed.clone().cancelled_owned();
-        Ok(Watcher::new((pages, tail), filter, (begin, batch), interval, closed, place))
+        let greets = from.is_none();
+        Ok(Watcher::new((pages, tail), filter, (begin, batch), (greets, interval), closed, place))
     }
 
     /// Reads an app's log from a place, or from the beginning of what is kept: up to so many records, those left out

@@ -84,6 +84,8 @@ pub(super) struct Batch {
     pub(super) next: Cursor,
     /// Whether there was more at that moment.
     pub(super) more: bool,
+    /// Whether the log has begun again within the stretch.
+    pub(super) lost: bool,
 }
 
 /// The log of an app.
@@ -127,14 +129,15 @@ impl Pages {
         let logged =
             |(position, body): &(Position, Bytes)| Arc::new(Logged::new(at(&extent, *position), body));
         items.extend(page.entries[..old].iter().map(logged));
-        if behind && (old < page.entries.len() || !more) {
+        let lost = behind && (old < page.entries.len() || !more);
+        if lost {
             let since = items.last().map_or(position, |last: &Arc<Logged>| last.cursor.position);
             let next = Cursor { epoch: extent.epoch, position: extent.began };
             items.push(Arc::new(Logged::lost(next, since)));
         }
         items.extend(page.entries[old..].iter().map(logged));
         let next = items.last().map_or(cursor, |last| last.cursor);
-        Ok(Batch { items, next, more })
+        Ok(Batch { items, next, more, lost })
     }
 }
 

@@ -14,8 +14,10 @@ use tracing::{info, warn};
 
 use super::{
     pages::{Logged, Pages, ReadError},
+    record::Cause,
     token::Cursor,
 };
+use crate::metrics::Metrics;
 
 /// How far behind a watcher may fall: by so many records ...
 const MAX_COUNT: usize = 8192;
@@ -35,6 +37,7 @@ const MAX_PAUSE: Duration = Duration::from_millis(20);
 /// The newest records of an app.
 #[derive(Debug)]
 pub(super) struct Tail {
+    metrics: Metrics,
     ring: RwLock<Ring>,
     /// Changes when there is more.
     grown: watch::Sender<()>,
@@ -91,8 +94,8 @@ pub(super) enum Taken {
 }
 
 impl Tail {
-    pub(super) fn new() -> Self {
-        Self { ring: RwLock::default(), grown: watch::channel(()).0 }
+    pub(super) fn new(metrics: Metrics) -> Self {
+        Self { metrics, ring: RwLock::default(), grown: watch::channel(()).0 }
     }
 
     /// Tells when there is more.
@@ -128,12 +131,15 @@ impl Tail {
             changes.mark_unchanged();
             let more = match pages.after(Some(cursor), PAGE).await {
                 Ok(batch) => {
+                    if batch.lost {
+                        self.lost(&pages.app);
+                    }
                     cursor = batch.next;
                     self.publish(batch.items).await;
                     batch.more
                 }
                 Err(ReadError::Expired { oldest }) => {
-                    warn!(app = &*pages.app, "the event log forgot entries before they were read here");
+                    self.lost(&pages.app);
                     let gap = Logged::lost(oldest, cursor.position);
                     cursor = oldest;
                     self.publish(vec![Arc::new(gap)]).await;
@@ -151,6 +157,14 @@ impl Tail {
         }
     }
 
+    fn lost(&self, app: &Arc<str>) {
+        warn!(
+            app = &**app,
+            "events may be lost: the log has begun again, or forgot some before they were read here"
+        );
+        self.metrics.event_gap(app.clone(), Cause::LogLost.into());
+    }
+
     /// Gives records to the watchers, and them the time to read: what comes meanwhile, they get together.
     async fn publish(&self, records: Vec<Arc<Logged>>) {
         if records.is_empty() {
@@ -163,5 +177,21 @@ impl Tail {
         self.grown.send_replace(());
         let watchers = u32::try_from(self.grown.receiver_count()).unwrap_or(u32::MAX);
         sleep(WAKING.saturating_mul(watchers).min(MAX_PAUSE)).await;
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::event::pages::Logged;
+
+    /// A ring that began at a place and has met these records.
+    pub(in crate::event) fn ring(begin: Cursor, records: impl Iterator<Item = Cursor>) -> Tail {
+        let tail = Tail::new(Metrics::off());
+        let mut ring = tail.ring.write().unwrap();
+        ring.floor = Some(begin);
+        records.for_each(|cursor| ring.push(Arc::new(Logged::lost(cursor, cursor.position))));
+        drop(ring);
+        tail
     }
 }

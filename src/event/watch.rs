@@ -22,7 +22,7 @@ use super::{
     tail::{Tail, Taken},
     token::Cursor,
 };
-use crate::group::GroupRef;
+use crate::{group::GroupRef, metrics::Present};
 
 /// Records taken from the ring, and read from the log, at a time.
 const TAKEN: usize = 64;
@@ -106,10 +106,14 @@ pub struct Watcher {
     taken: VecDeque<Arc<Logged>>,
     grown: WatchStream<()>,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// It begins with a checkpoint.
+    greets: bool,
     interval: Duration,
-    sent: Instant,
+    /// When there is to be a checkpoint, unless something else is sent before.
+    due: Instant,
     timer: Pin<Box<Sleep>>,
-    _place: OwnedSemaphorePermit,
+    /// One of so many, and counted.
+    _place: (OwnedSemaphorePermit, Present),
 }
 
 impl fmt::Debug for Watcher {
@@ -119,16 +123,16 @@ impl fmt::Debug for Watcher {
 }
 
 impl Watcher {
-    /// Goes on behind what was read to begin with.
+    /// Goes on behind what was read to begin with; after a checkpoint, where nobody knows yet where that is.
     pub(super) fn new(
         (pages, tail): (Pages, Arc<Tail>),
         filter: Filter,
         (begin, batch): (Cursor, Batch),
-        interval: Duration,
+        (greets, interval): (bool, Duration),
         closed: WaitForCancellationFutureOwned,
-        place: OwnedSemaphorePermit,
+        place: (OwnedSemaphorePermit, Present),
     ) -> Self {
-        let sent = Instant::now();
+        let due = Instant::now() + interval;
         let mut watcher = Self {
             grown: WatchStream::from_changes(tail.grown()),
             pages,
@@ -138,13 +142,19 @@ impl Watcher {
             source: Source::Ended,
             taken: VecDeque::new(),
             closed: Box::pin(closed),
+            greets,
             interval,
-            sent,
-            timer: Box::pin(sleep_until(sent + interval)),
+            due,
+            timer: Box::pin(sleep_until(due)),
             _place: place,
         };
         watcher.go_on(batch);
         watcher
+    }
+
+    /// All up to here was delivered or kept back.
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
     }
 
     /// Takes what was read; the rest is in the ring, or still to be read.
@@ -223,9 +233,12 @@ impl Stream for Watcher {
         if watcher.closed.as_mut().poll(cx).is_ready() {
             return watcher.end(Ended::Closed);
         }
+        if std::mem::take(&mut watcher.greets) {
+            return Poll::Ready(Some(Item::Checkpoint(watcher.cursor)));
+        }
         loop {
             if let Some(logged) = watcher.next_taken() {
-                watcher.sent = Instant::now();
+                watcher.due = Instant::now() + watcher.interval;
                 return Poll::Ready(Some(Item::Record(logged)));
             }
             match watcher.poll_more(cx) {
@@ -236,14 +249,13 @@ impl Stream for Watcher {
         }
         loop {
             ready!(watcher.timer.as_mut().poll(cx));
-            let due = watcher.sent + watcher.interval;
-            if due <= Instant::now() {
-                watcher.sent = Instant::now();
-                watcher.timer.as_mut().reset(watcher.sent + watcher.interval);
+            let now = Instant::now();
+            if watcher.due <= now {
+                watcher.due = now + watcher.interval;
                 return Poll::Ready(Some(Item::Checkpoint(watcher.cursor)));
             }
             // Something was sent since it was set.
-            watcher.timer.as_mut().reset(due);
+            watcher.timer.as_mut().reset(watcher.due);
         }
     }
 }

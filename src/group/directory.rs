@@ -245,6 +245,16 @@ impl GroupRef {
 }
 
 impl Groups {
+    /// The group by all of its ids that are known here.
+    pub fn fullest(&self, app: &str, group: &GroupRef) -> GroupRef {
+        self.directory.fullest(app, group)
+    }
+
+    /// The same, after the other replicas were asked. Costs no call.
+    pub async fn look_up(&self, app: &App, group: &GroupRef) -> GroupRef {
+        self.directory.ask_others(app, self.fullest(app.alias(), group)).await
+    }
+
     /// The fullest handle of a group, and the way to it. Costs a call where a scenario group is named by its chat id
     /// for the first time. `field` is where the handle stands in the request.
     pub(super) async fn reach(

@@ -109,6 +109,11 @@ impl Grant {
         self.groups.is_some()
     }
 
+    /// The ids of the groups that it may name; none: all.
+    pub fn groups(&self) -> Option<impl Iterator<Item = &str>> {
+        self.groups.as_ref().map(|groups| groups.iter().map(String::as_str))
+    }
+
     /// Whether it may name a group by this id, be there one or not.
     pub fn may_reach(&self, group: &str) -> bool {
         self.groups.as_ref().is_none_or(|groups| groups.contains(group))

@@ -6,6 +6,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use super::ServerConfig;
 use crate::{
     dingtalk::Client,
+    event::Feed,
     group::Groups,
     pb::{
         self,
@@ -14,15 +15,14 @@ use crate::{
             token_service_server::TokenServiceServer,
         },
         group::{
-            assistant_service_server::AssistantServiceServer,
-            group_event_service_server::GroupEventServiceServer, group_service_server::GroupServiceServer,
+            assistant_service_server::AssistantServiceServer, group_service_server::GroupServiceServer,
             member_service_server::MemberServiceServer, pinned_card_service_server::PinnedCardServiceServer,
             template_service_server::TemplateServiceServer,
         },
     },
     service::{
-        AdminApi, Apps, AssistantApi, GroupApi, Later, MemberApi, Once, PinnedCardApi, QuotaApi, TemplateApi,
-        TokenApi,
+        AdminApi, Apps, AssistantApi, EventApi, EventServer, GroupApi, MemberApi, Once, PinnedCardApi,
+        QuotaApi, TemplateApi, TokenApi,
     },
 };
 
@@ -32,6 +32,7 @@ pub(super) fn routes(
     apps: Apps,
     client: Client,
     groups: Groups,
+    feed: Feed,
     once: Once,
 ) -> anyhow::Result<Routes> {
     let size = usize::try_from(config.max_message_size.as_u64()).unwrap_or(usize::MAX);
@@ -47,7 +48,7 @@ pub(super) fn routes(
         .add_service(bounded!(TemplateServiceServer, TemplateApi::new(a(), g(), o())))
         .add_service(bounded!(PinnedCardServiceServer, PinnedCardApi::new(a(), g(), o())))
         .add_service(bounded!(AssistantServiceServer, AssistantApi::new(a(), g(), o())))
-        .add_service(bounded!(GroupEventServiceServer, Later))
+        .add_service(EventServer::new(EventApi::new(a(), g(), feed), size))
         .add_service(bounded!(TokenServiceServer, TokenApi::new(a(), client.clone())))
         .add_service(bounded!(QuotaServiceServer, QuotaApi::new(a(), client.clone())))
         .add_service(bounded!(AdminServiceServer, AdminApi::new(a(), client.clone(), g())));
@@ -73,7 +74,7 @@ const HEALTH_NAMES: [&str; 10] = [
     TemplateServiceServer::<TemplateApi>::NAME,
     PinnedCardServiceServer::<PinnedCardApi>::NAME,
     AssistantServiceServer::<AssistantApi>::NAME,
-    GroupEventServiceServer::<Later>::NAME,
+    EventServer::NAME,
     TokenServiceServer::<TokenApi>::NAME,
     QuotaServiceServer::<QuotaApi>::NAME,
     AdminServiceServer::<AdminApi>::NAME,

@@ -118,6 +118,11 @@ impl Caller {
         groups.into_iter().try_for_each(|group| self.may_reach(request.app(), group))
     }
 
+    /// The ids of the groups that it may name; none: all.
+    pub(super) fn groups(&self) -> Option<impl Iterator<Item = &str>> {
+        self.known.as_ref()?.grant.groups()
+    }
+
     fn filtered(&self) -> Option<&Known> {
         self.known.as_ref().filter(|known| known.grant.is_filtered())
     }

@@ -49,6 +49,11 @@ const BULK: [&str; 8] = [
 /// How long after its deadline an RPC may still be at work.
 const LATE: Duration = Duration::from_secs(1);
 
+/// The RPC that ends when its caller wants: it has the deadline that is stated, and no other.
+const STREAM: &str = "dinggate.group.v1.GroupEventService/WatchGroupEvents";
+/// Longer than any process lives.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// What the stack needs to know.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -135,13 +140,21 @@ impl Stack {
         let context = self.context(name, request.headers());
         let cost = Cost { stats: context.stats.clone(), trace_id: trace_id(&span) };
         let mut line = AccessLine::new(name, context.stats.clone(), span.clone(), self.metrics.clone());
-        let given_up = context.deadline + LATE;
+        let is_stream = name == Some(STREAM);
+        // A stream has to begin in time, however long it lasts.
+        let begun = Instant::now() + self.limits.default_deadline;
+        let given_up = if is_stream { context.deadline.min(begun) } else { context.deadline } + LATE;
         request.extensions_mut().insert(context);
         // RPCs end by their deadlines. One whose message never comes does not, and would keep its permit.
         let served = timeout_at(given_up, self.serve(inner, request, method, &mut line)).instrument(span);
         let outcome = served.await.unwrap_or_else(|_| Ok(dress(endless().into_http(), method.is_some())));
-        line.code = outcome.as_ref().ok().map_or(Code::Unknown, code_of);
-        outcome.map(|response| if method.is_some() { cost.onto(response) } else { response })
+        let code = outcome.as_ref().ok().map_or(Code::Unknown, code_of);
+        let outcome = outcome.map(|response| if method.is_some() { cost.onto(response) } else { response });
+        if is_stream && code == Code::Ok {
+            return outcome.map(|response| until_its_end(line, response));
+        }
+        line.code = code;
+        outcome
     }
 
     async fn serve<S>(
@@ -201,7 +214,11 @@ impl Stack {
         let stated = headers.get("grpc-timeout").and_then(|value| timeout(value.to_str().ok()?));
         let is_bulk = method.is_some_and(|method| BULK.contains(&method));
         let unstated = if is_bulk { self.limits.bulk_deadline } else { self.limits.default_deadline };
-        let given = stated.unwrap_or(unstated).min(self.limits.max_deadline);
+        let given = if method == Some(STREAM) {
+            stated.unwrap_or(NEVER).min(NEVER)
+        } else {
+            stated.unwrap_or(unstated).min(self.limits.max_deadline)
+        };
         let margin = (given / 10).min(Duration::from_millis(50));
         Context::until(Instant::now() + given - margin)
     }
@@ -232,6 +249,20 @@ fn timeout(value: &str) -> Option<Duration> {
 /// The status of a response. A success carries its code in the trailers, and it is OK.
 fn code_of(response: &Response<Body>) -> Code {
     response.headers().get("grpc-status").map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
+}
+
+/// A stream has begun: its line is written when it ends, or when its caller leaves.
+fn until_its_end(mut line: AccessLine, response: Response<Body>) -> Response<Body> {
+    response.map(|body| {
+        Body::new(body.map_frame(move |frame| {
+            // All of it, so that it is dropped with the body.
+            let line = &mut line;
+            if let Some(code) = frame.trailers_ref().and_then(|trailers| trailers.get("grpc-status")) {
+                line.code = Code::from_bytes(code.as_bytes());
+            }
+            frame
+        }))
+    })
 }
 
 /// An error that the gRPC framework made has no details yet. Those of health and reflection stay as they are: their
@@ -335,6 +366,12 @@ mod tests {
         assert!(left_of(Some(BULK[0]), Some("1S")) < Duration::from_secs(1));
         assert!(left(None) > Duration::from_secs(9) && left(None) < Duration::from_secs(10));
         assert!(left(Some("1H")) < Duration::from_secs(120));
+        assert!(Method::of_path(&format!("/{STREAM}")).is_some());
+        assert!(
+            left_of(Some(STREAM), None) > Duration::from_secs(24 * 3600),
+            "a stream has no end of its own"
+        );
+        assert!(left_of(Some(STREAM), Some("1H")) > Duration::from_secs(3599), "but what is stated");
         assert!(left(Some("100m")) <= Duration::from_millis(90));
     }
 }

@@ -162,6 +162,11 @@ impl<M: Check + Common> Rpc<M> {
         Ok(Self { message, faults, context, caller, entry, app, alias })
     }
 
+    /// Who calls.
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
     /// Goes on if the caller may name this group.
     pub(super) fn may_reach(&self, group: &pb::GroupRef) -> Result<(), Status> {
         self.caller.may_reach(&self.alias, group)

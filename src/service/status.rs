@@ -9,6 +9,8 @@ use prost_types::Timestamp;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
+pub(super) mod events;
+
 use super::once::Refusal;
 use crate::{
     dingtalk::{self, Applied, Reason, Repeat, Spec},
@@ -52,10 +54,14 @@ pub(super) fn code(reason: Reason) -> Code {
         | KindUnsupported
         | JoinLinkNotGranted
         | RemovalGuard
-        | OwnerCannotBeRemoved => Code::FailedPrecondition,
-        AppRateLimited | PlatformRateLimited | MonthlyQuotaExhausted | ServerOverloaded | MessageTooLarge => {
-            Code::ResourceExhausted
-        }
+        | OwnerCannotBeRemoved
+        | EventsDisabled => Code::FailedPrecondition,
+        AppRateLimited
+        | PlatformRateLimited
+        | MonthlyQuotaExhausted
+        | ServerOverloaded
+        | WatcherTooSlow
+        | MessageTooLarge => Code::ResourceExhausted,
         EgressIpBlocked | UpstreamBusy | UpstreamUnreachable | UpstreamGarbled | CircuitOpen
         | ShuttingDown | StoreUnavailable => Code::Unavailable,
         OutcomeUnknown => Code::Unknown,
@@ -150,14 +156,6 @@ pub(super) fn of_body(status: tonic_types::pb::Status) -> Status {
 /// A status with nothing but its reason.
 pub(super) fn plain(reason: Reason, message: impl Into<String>) -> Status {
     Draft::new(reason, message).finish()
-}
-
-/// An RPC that this version does not serve yet; `rpc` is its full name.
-pub(super) fn not_implemented(rpc: &str) -> Status {
-    let text = format!("{rpc} is in the contract, but this version does not serve it yet");
-    let mut draft = Draft::new(Reason::NotImplemented, text);
-    draft.note("rpc", rpc);
-    draft.finish()
 }
 
 /// Somebody who does not prove who it is. What is wrong with a proof is for the log: here it would help to forge one.

@@ -39,7 +39,7 @@ pub const SERVICES: [&str; 9] = [
 ];
 
 /// What this version serves of them.
-pub const SERVED: [&str; 30] = [
+pub const SERVED: [&str; 32] = [
     "/dinggate.group.v1.MemberService/SetMemberNickname",
     "/dinggate.group.v1.MemberService/GrantAdmins",
     "/dinggate.group.v1.MemberService/RevokeAdmins",
@@ -64,6 +64,8 @@ pub const SERVED: [&str; 30] = [
     "/dinggate.group.v1.PinnedCardService/UnpinCard",
     "/dinggate.group.v1.AssistantService/SendAssistantMessage",
     "/dinggate.group.v1.AssistantService/ListMessageReaders",
+    "/dinggate.group.v1.GroupEventService/WatchGroupEvents",
+    "/dinggate.group.v1.GroupEventService/ListGroupEvents",
     "/dinggate.admin.v1.TokenService/GetAccessToken",
     "/dinggate.admin.v1.TokenService/ReportInvalidAccessToken",
     "/dinggate.admin.v1.QuotaService/GetQuota",

@@ -16,6 +16,7 @@ mod cards;
 mod cli;
 mod contract;
 mod errors;
+mod events;
 mod faults;
 mod fields;
 mod groups;

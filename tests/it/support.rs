@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Once};
 
 use dinggate::{
     config::Sources,
+    event::Feed,
     pb::group::{
         self as pb, group_service_client::GroupServiceClient, member_service_client::MemberServiceClient,
     },
@@ -24,6 +25,7 @@ pub struct Gateway {
     pub groups: GroupServiceClient<Channel>,
     pub members: MemberServiceClient<Channel>,
     pub channel: Channel,
+    pub feed: Feed,
     pub grpc_addr: SocketAddr,
     pub http_addr: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -85,6 +87,7 @@ impl Gateway {
         let loaded = sources.load().expect("a valid configuration");
         let server = Server::build(loaded).await.expect("free ports");
         let (grpc_addr, http_addr) = (server.grpc_addr(), server.http_addr());
+        let feed = server.feed();
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(server.run(async move { drop(stopped.await) }));
         let channel = match tls {
@@ -98,6 +101,7 @@ impl Gateway {
             groups,
             members,
             channel,
+            feed,
             grpc_addr,
             http_addr,
             stop: Some(stop),
