@@ -34,12 +34,13 @@ if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
     echo 'nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin' >"$scratch/passwd"
     echo 'nonroot:x:65532:' >"$scratch/group"
     mmdebstrap --quiet --variant=extract \
-        --include=base-files,netbase,tzdata,libc6,libgcc-s1,libstdc++6,libgomp1,libssl3 \
+        --include=base-files,netbase,tzdata,libc6 \
         --extract-hook="upload $scratch/passwd /etc/passwd" \
         --extract-hook="upload $scratch/group /etc/group" \
         --extract-hook='mkdir -p "$1/etc/ssl/certs"' \
         --extract-hook="upload /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt" \
         --extract-hook='cd "$1" && rm -rf usr/bin/* usr/sbin/* usr/share/man usr/share/perl5 usr/share/debconf var/cache/*' \
+        --extract-hook='rm "$1"/lib/*-linux-gnu/libgcc_s.so.1' \
         bookworm "$scratch/base.tar"
     commit "$scratch/base.tar" "$base" --user 65532:65532
 fi
