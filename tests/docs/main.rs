@@ -8,6 +8,7 @@ mod calls;
 mod clients;
 mod comments;
 mod operations;
+mod pages;
 mod reference;
 mod telemetry;
 
@@ -19,8 +20,12 @@ use std::{
 use dinggate::pb;
 use prost_reflect::DescriptorPool;
 
+fn contract() -> DescriptorPool {
+    DescriptorPool::decode(pb::DESCRIPTORS).expect("the descriptors of the contract")
+}
+
 fn pages() -> [(PathBuf, String); 4] {
-    let pool = DescriptorPool::decode(pb::DESCRIPTORS).expect("the descriptors of the contract");
+    let pool = contract();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = root.join("docs");
     [
