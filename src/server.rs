@@ -5,6 +5,7 @@ mod gauges;
 mod http;
 mod listen;
 mod routes;
+mod sources;
 mod tls;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -30,12 +31,13 @@ use self::{
     http::Readiness,
     listen::Listener,
     routes::{end_watches, routes, set_all},
+    sources::Sources,
 };
 use crate::{
     audit::Audit,
     config::{Config, Loaded},
     dingtalk::Client,
-    event::Feed,
+    event::{Feed, Streams},
     group::Groups,
     identity::Authenticator,
     metrics::Metrics,
@@ -64,6 +66,7 @@ pub struct Server {
     audit: Audit,
     grpc: TcpListener,
     http: TcpListener,
+    sources: Sources,
 }
 
 impl Server {
@@ -117,6 +120,7 @@ impl Server {
             metrics,
             grpc,
             http,
+            sources: Sources::bind(events).await?,
             config: Arc::new(config),
         })
     }
@@ -151,6 +155,11 @@ impl Server {
         self.http.local_addr().expect("a bound socket has an address")
     }
 
+    /// Where DingTalk posts events, if that is bound to an address of its own.
+    pub fn callback_addr(&self) -> Option<SocketAddr> {
+        self.sources.addr()
+    }
+
     /// Serves until `shutdown`, then drains.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let audit = self.audit();
@@ -169,6 +178,8 @@ impl Server {
         let apps = self.apps.iter().map(|app| app.alias()).collect::<Vec<_>>().join(",");
         let (stop_grpc, stop_http) = (CancellationToken::new(), CancellationToken::new());
         let (ready, readiness) = watch::channel(true);
+        let parts = (self.apps.iter().cloned(), &self.client, &self.groups, &self.feed, &self.store);
+        let (streams, posts) = self.sources.open(parts, &stop_http);
         let store = self.store;
         let (health, health_service) = tonic_health::server::health_reporter();
         let limits = Limits {
@@ -190,13 +201,12 @@ impl Server {
         };
         // Before the first call can come in: whoever asks for a service that has no status yet hears that there is none.
         set_all(&health, ServingStatus::Serving).await;
-        let http =
-            axum::serve(self.http, http::routes(Readiness { ready: readiness, store }, self.meters.scrape()))
-                .with_graceful_shutdown(stop_http.clone().cancelled_owned());
+        let http = http::routes(Readiness { ready: readiness, store }, self.meters.scrape()).merge(posts);
+        let http = axum::serve(self.http, http).with_graceful_shutdown(stop_http.clone().cancelled_owned());
         let (grpc, http) = (tokio::spawn(listener.serve(self.grpc)), tokio::spawn(http.into_future()));
         info!(%grpc_addr, %http_addr, tls, apps, "serving");
         let Self { config, meters, feed, .. } = self;
-        Ok(Serving { config, meters, grpc, http, stop_grpc, stop_http, ready, health, feed })
+        Ok(Serving { config, meters, grpc, http, stop_grpc, stop_http, ready, health, feed, streams })
     }
 }
 
@@ -211,6 +221,7 @@ struct Serving {
     ready: watch::Sender<bool>,
     health: HealthReporter,
     feed: Feed,
+    streams: Option<Streams>,
 }
 
 impl Serving {
@@ -224,6 +235,9 @@ impl Serving {
         end_watches(&mut self.health).await;
         // Watchers would not end by themselves; they come back elsewhere, where they left off.
         self.feed.close();
+        if let Some(streams) = self.streams.take() {
+            streams.close().await;
+        }
         match timeout(self.config.drain_timeout, &mut self.grpc).await {
             Ok(ended) => ended.context("the gRPC server panicked")?,
             Err(_) => {

@@ -239,11 +239,10 @@ impl Loader {
             breaker.faults(),
             cache.faults(),
             store.faults(),
-            events.faults(),
             telemetry.faults(),
         ];
         let aliases = self.apps.values().map(|app| app.config.alias.as_str()).collect();
-        let of_auth = auth.faults(&aliases);
+        let (of_auth, of_events) = (auth.faults(&aliases), events.faults(&aliases));
         for (path, text) in faults.into_iter().flatten() {
             self.consequence(keys(path), &Origin::Default, text);
         }
@@ -251,6 +250,9 @@ impl Loader {
             let missing = LISTS.iter().find_map(|list| self.announced.get(table_of(list, &path)?));
             let missing = missing.cloned().unwrap_or(Origin::Default);
             self.consequence(path, &missing, text);
+        }
+        for (path, text) in of_events {
+            self.consequence(keys(&path), &Origin::Default, text);
         }
         let apps = self.finish_apps();
         if self.faults.is_empty() {

@@ -168,6 +168,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// What goes out beside the calls that are metered.
+    pub(super) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
     /// Sets up the connection pool; connects to nothing yet.
     pub fn new(
         config: &DingtalkConfig,

@@ -96,8 +96,8 @@ fn failure(
     let api = |generation, code: &str, sub_code: Option<&str>, message: &str| {
         Error::Api(Box::new(ApiError {
             status,
-            code: code.to_owned(),
-            sub_code: sub_code.map(ToOwned::to_owned),
+            code: legible(code),
+            sub_code: sub_code.map(legible),
             message: message.to_owned(),
             request_id: id.clone(),
             required_scopes: envelope
@@ -186,6 +186,13 @@ fn without_code(answer: &Answer) -> Error {
         retry_after: answer.retry_after,
         row: catalogue::find_status(answer.status),
     }))
+}
+
+/// Codes are told in logs, spans and metrics, so no text may stand in the place of one.
+fn legible(code: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-=".contains(c);
+    let is_code = code.len() <= 64 && code.chars().all(fits);
+    if is_code { code.to_owned() } else { "-".to_owned() }
 }
 
 fn unreadable(answer: &Answer, what: String) -> Error {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     watch::{Filter, Watcher},
 };
 use crate::{
-    metrics::{Metrics, Rejection},
+    metrics::{Metrics, Present, Rejection},
     store::{AppendError, Entry, Fence, Log, Retention, Store},
 };
 
@@ -145,15 +145,33 @@ impl Feed {
         from: Option<Cursor>,
         interval: Duration,
     ) -> Result<Watcher, Refusal> {
-        let (pages, tail) = self.app(app)?;
-        if self.0.closed.is_cancelled() {
-            return Err(Refusal::Closed);
-        }
+        self.app(app)?;
         let Ok(place) = self.0.places.clone().try_acquire_owned() else {
             self.0.metrics.rejected(Rejection::Overload);
             return Err(Refusal::TooMany);
         };
         let place = (place, self.0.metrics.watcher());
+        self.enter(app, filter, from, interval, Some(place)).await
+    }
+
+    /// Watches everything from now on, for the gateway itself.
+    pub(super) async fn follow(&self, app: &str) -> Result<Watcher, Refusal> {
+        const IDLE: Duration = Duration::from_secs(3600);
+        self.enter(app, Filter::default(), None, IDLE, None).await
+    }
+
+    async fn enter(
+        &self,
+        app: &str,
+        filter: Filter,
+        from: Option<Cursor>,
+        interval: Duration,
+        place: Option<(OwnedSemaphorePermit, Present)>,
+    ) -> Result<Watcher, Refusal> {
+        let (pages, tail) = self.app(app)?;
+        if self.0.closed.is_cancelled() {
+            return Err(Refusal::Closed);
+        }
         let begin = match from {
             Some(cursor) => cursor,
             None => pages.end().await?,

@@ -8,20 +8,25 @@
 pub mod callback;
 mod config;
 mod feed;
+mod hearing;
 mod model;
 mod pages;
 pub mod payload;
 mod record;
+pub mod stream;
 mod tail;
 mod token;
 mod watch;
 
 pub use self::{
+    callback::Callbacks,
     config::{EventsConfig, Mode},
     feed::{Feed, Listed, Refusal},
+    hearing::hear,
     model::{Change, Event},
     pages::{Logged, ReadError},
     record::{Cause, ChangeKind, Gap, Record},
+    stream::Streams,
     token::Cursor,
     watch::{Ended, Filter, Item, Watcher},
 };

@@ -28,6 +28,15 @@ pub struct Cover {
 #[error("an event without a type")]
 pub struct Untyped;
 
+/// What comes by stream in the place of an event when the month's pushes are used up.
+const OVER_QUOTA: u64 = 20001;
+
+/// Whether DingTalk has kept back what happened, because the organisation's pushes of the month are used up.
+pub fn is_over_quota(content: &str) -> bool {
+    let fields: Option<Map<String, Value>> = serde_json::from_str(content).ok();
+    fields.is_some_and(|fields| fields.get("errCode").and_then(Value::as_u64) == Some(OVER_QUOTA))
+}
+
 /// Reads an event.
 pub fn read(cover: Cover, content: &str) -> Result<Event, Untyped> {
     // What is no object is passed on as it is, under the type on the cover.
@@ -220,6 +229,14 @@ mod tests {
             assert_eq!((event.id.as_str(), event.group), ("e1", GroupRef::default()));
         }
         assert_eq!(read(Cover::default(), r#"{"chatId":"chat0001"}"#), Err(Untyped));
+    }
+
+    #[test]
+    fn an_event_that_was_kept_back_is_known() {
+        assert!(is_over_quota(r#"{"errCode":20001,"errMsg":"..."}"#));
+        for content in [r#"{"errCode":0}"#, r#"{"title":"20001"}"#, "20001", ""] {
+            assert!(!is_over_quota(content), "{content}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The feed over the log in memory; time is paused.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 use tokio::time::{Instant, timeout};
@@ -17,7 +17,14 @@ use crate::{
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn config() -> EventsConfig {
-    EventsConfig { mode: Mode::Stream, retention: MINUTE, retention_count: 100_000, max_watchers: 3 }
+    EventsConfig {
+        mode: Mode::Stream,
+        retention: MINUTE,
+        retention_count: 100_000,
+        max_watchers: 3,
+        callback_addr: String::new(),
+        callback: BTreeMap::new(),
+    }
 }
 
 fn feed(store: &Store) -> Feed {

@@ -112,8 +112,8 @@ pub struct Watcher {
     /// When there is to be a checkpoint, unless something else is sent before.
     due: Instant,
     timer: Pin<Box<Sleep>>,
-    /// One of so many, and counted.
-    _place: (OwnedSemaphorePermit, Present),
+    /// One of so many, and counted; none for the gateway itself.
+    _place: Option<(OwnedSemaphorePermit, Present)>,
 }
 
 impl fmt::Debug for Watcher {
@@ -130,7 +130,7 @@ impl Watcher {
         (begin, batch): (Cursor, Batch),
         (greets, interval): (bool, Duration),
         closed: WaitForCancellationFutureOwned,
-        place: (OwnedSemaphorePermit, Present),
+        place: Option<(OwnedSemaphorePermit, Present)>,
     ) -> Self {
         let due = Instant::now() + interval;
         let mut watcher = Self {

@@ -193,6 +193,18 @@ impl Cache {
         }
     }
 
+    /// The same for every group of an app.
+    pub(super) fn forget_app(&self, app: &str) {
+        let mut flights = self.0.flights.lock();
+        // Those of other apps are read, and not kept: that is rare, and costs no answer.
+        flights.overtake_all();
+        for (name, _) in &self.0.shelves {
+            if name.0 == app {
+                self.0.shelves.invalidate(&*name);
+            }
+        }
+    }
+
     /// The same for every group.
     pub(super) fn forget_all(&self) {
         let mut flights = self.0.flights.lock();

@@ -73,6 +73,19 @@ impl Groups {
         self.tell(&News { app: app.alias().to_owned(), group, kind_changed: false });
     }
 
+    /// DingTalk told that the group has changed, and by which ids it is known. All replicas are told by themselves.
+    pub fn heard(&self, app: &App, group: &GroupRef) {
+        if group.ids().next().is_some() {
+            self.directory.learn(app, group);
+            self.forget(app, group);
+        }
+    }
+
+    /// Changes of any group of the app may have gone unheard.
+    pub fn missed(&self, app: &App) {
+        self.cache.forget_app(app.alias());
+    }
+
     /// It may even be of another kind: that is learned anew.
     pub(super) fn kind_changed(&self, app: &App, group: GroupRef) {
         if let Some(id) = &group.open_conversation_id {

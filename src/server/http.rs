@@ -1,16 +1,21 @@
-//! The HTTP port: probes for those who cannot ask over gRPC.
+//! The HTTP port: probes for those who cannot ask over gRPC, and where DingTalk posts events.
 
 use axum::{
     Json, Router,
-    extract::State,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, Query, State},
     http::{StatusCode, header},
-    response::IntoResponse,
-    routing::get,
+    response::{IntoResponse, Response},
+    routing::{get, post},
 };
 use serde_json::json;
 use tokio::sync::watch;
 
 use crate::{
+    event::{
+        Callbacks,
+        callback::{self, Rejected},
+    },
     store::{Health, Store},
     telemetry::Scrape,
 };
@@ -51,5 +56,34 @@ async fn readyz(State(readiness): State<Readiness>) -> (StatusCode, Json<serde_j
     } else {
         reasons.insert(0, "the gateway is stopping");
         (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "draining", "reasons": reasons })))
+    }
+}
+
+/// `POST /callback/{alias}`: DingTalk pushes an event of that app.
+pub(super) fn callback_routes(callbacks: Callbacks) -> Router {
+    Router::new()
+        .route("/callback/{app}", post(take_callback))
+        .layer(DefaultBodyLimit::max(callback::BODY_MAX))
+        .with_state(callbacks)
+}
+
+/// Anything but the one answer that DingTalk wants makes it post the event again.
+async fn take_callback(
+    State(callbacks): State<Callbacks>,
+    Path(app): Path<String>,
+    Query(query): Query<callback::Query>,
+    body: Bytes,
+) -> Response {
+    match callbacks.take(&app, query, &body).await {
+        Ok(reply) => Json(reply).into_response(),
+        Err(rejected) => {
+            let status = match rejected {
+                Rejected::UnknownApp => StatusCode::NOT_FOUND,
+                Rejected::Malformed(_) => StatusCode::BAD_REQUEST,
+                Rejected::Stale | Rejected::Refused(_) => StatusCode::FORBIDDEN,
+                Rejected::NotKept => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            (status, format!("{rejected}\n")).into_response()
+        }
     }
 }

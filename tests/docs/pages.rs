@@ -13,7 +13,16 @@ fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = ["", "docs", "helm/dinggate", "clients", "clients/go", "clients/java", "clients/python"];
     let files = folders.iter().filter_map(|folder| fs::read_dir(root.join(folder)).ok()).flatten();
-    files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "md")).collect()
+    files
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "md"))
+        .collect()
+}
+
+/// A page without its blocks of code.
+fn prose(page: &Path) -> String {
+    let text = fs::read_to_string(page).unwrap();
+    text.split("```").step_by(2).collect()
 }
 
 /// What stands between two marks, each time.
@@ -36,7 +45,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
 fn every_link_leads_somewhere() {
     let mut broken = Vec::new();
     for page in pages() {
-        let text = fs::read_to_string(&page).unwrap();
+        let text = prose(&page);
         for link in between(&text, "](", ")").filter(|link| !link.contains("://") && !link.contains(' ')) {
             let (file, heading) = link.split_once('#').unwrap_or((link, ""));
             let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
@@ -61,11 +70,12 @@ fn every_reason_is_one_of_the_contract() {
     known.extend(WORDS.split(' ').map(ToOwned::to_owned));
     let mut unknown = Vec::new();
     for page in pages() {
-        let text = fs::read_to_string(&page).unwrap();
-        let names = between(&text, "`", "`").filter(|name| {
-            name.contains('_') && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
-        });
-        unknown.extend(names.filter(|name| !known.contains(*name)).map(|name| format!("{}: {name}", page.display())));
+        let text = prose(&page);
+        let names = between(&text, "`", "`")
+            .filter(|name| name.contains('_') && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
+        unknown.extend(
+            names.filter(|name| !known.contains(*name)).map(|name| format!("{}: {name}", page.display())),
+        );
     }
     assert!(unknown.is_empty(), "no reason, nor any other known word:\n{}", unknown.join("\n"));
 }
@@ -78,7 +88,7 @@ fn every_setting_that_is_named_exists() {
     let defaults: toml::Table = toml::from_str(include_str!("../../config/default.toml")).unwrap();
     let mut unknown = Vec::new();
     for page in pages() {
-        let text = fs::read_to_string(&page).unwrap();
+        let text = prose(&page);
         for name in between(&text, "`", "`") {
             let name = name.split(" = ").next().unwrap();
             let Some((section, key)) = name.split_once('.') else { continue };

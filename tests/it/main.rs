@@ -31,6 +31,7 @@ mod metrics;
 mod once;
 mod operations;
 mod pki;
+mod pushes;
 mod replicas;
 mod resolve;
 mod retries;

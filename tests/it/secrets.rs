@@ -71,6 +71,11 @@ async fn nothing_of_people_texts_and_secrets_is_told() {
         };
         stage.make(sample.rpc, &request, Some((last, refusal()))).await;
     }
+    // Refused here, where nothing is pushed.
+    for rpc in ["GroupEventService/WatchGroupEvents", "GroupEventService/ListGroupEvents"] {
+        made.insert(format!("/dinggate.group.v1.{rpc}"));
+        stage.make(rpc, &json!({ "app": "demo", "groups": [{"chat_id": "chatmine"}] }), None).await;
+    }
     let served = SERVED.iter().filter(|served| served.starts_with("/dinggate.group."));
     let missing: Vec<_> = served.filter(|served| !made.contains(**served)).collect();
     assert!(missing.is_empty(), "{missing:?} are not made");

@@ -128,3 +128,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_text_in_the_place_of_a_code_is_not_repeated() {
+    for (code, kept) in
+        [("made.up_Code-1", "made.up_Code-1"), ("user001 不能加入", "-"), (&"x".repeat(65), "-")]
+    {
+        let error = api(Generation::New, 400, &format!(r#"{{"code":"{code}","message":"m"}}"#));
+        assert_eq!(error.code, kept);
+    }
+}

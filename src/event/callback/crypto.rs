@@ -89,25 +89,28 @@ impl Crypto {
         Ok(Self { token, key: Zeroizing::new(key), owner_keys })
     }
 
-    /// The message, if it is DingTalk's and for one of our owners.
-    pub fn open(&self, sealed: &Sealed) -> Result<Vec<u8>, Refused> {
+    /// The message, if it is DingTalk's, and for which of our owners it is.
+    pub fn open(&self, sealed: &Sealed) -> Result<(Vec<u8>, &str), Refused> {
         let expected = self.signature(&sealed.timestamp, &sealed.nonce, &sealed.encrypt);
         if !bool::from(expected.as_bytes().ct_eq(sealed.signature.as_bytes())) {
             return Err(Refused::Signature);
         }
         let plain = self.decrypt(&sealed.encrypt)?;
         let (message, owner) = parts(&plain).ok_or(Refused::Length)?;
-        if !self.owner_keys.iter().any(|known| known.as_bytes() == owner) {
-            return Err(Refused::Owner);
-        }
-        Ok(message.to_vec())
+        let owner = self.owner_keys.iter().find(|known| known.as_bytes() == owner).ok_or(Refused::Owner)?;
+        Ok((message.to_vec(), owner))
     }
 
-    /// Encrypts and signs a message for the first of the owners.
-    pub fn seal(&self, message: &[u8], timestamp: &str, nonce: &str, random: [u8; RANDOM]) -> Sealed {
-        let owner = self.owner_keys.first().map(String::as_bytes).unwrap_or_default();
+    /// Encrypts and signs a message for an owner.
+    pub fn seal(
+        &self,
+        (message, owner): (&[u8], &str),
+        timestamp: &str,
+        nonce: &str,
+        random: [u8; RANDOM],
+    ) -> Sealed {
         let length = u32::try_from(message.len()).expect("replies are short").to_be_bytes();
-        let mut plain = [&random[..], &length, message, owner].concat();
+        let mut plain = [&random[..], &length, message, owner.as_bytes()].concat();
         let padding = PADDED_TO - plain.len() % PADDED_TO;
         plain.resize(plain.len() + padding, u8::try_from(padding).expect("at most 32"));
         let cipher = cbc::Encryptor::<Aes256>::new((&*self.key).into(), self.iv().into());
@@ -215,8 +218,10 @@ mod tests {
         let vectors = vectors().positive;
         assert_eq!(vectors.len(), 12);
         for vector in vectors {
-            let message = vector.crypto().unwrap().open(&vector.sealed());
-            assert_eq!(message.as_deref(), Ok(vector.plaintext.as_bytes()), "{}", vector.id);
+            let crypto = vector.crypto().unwrap();
+            let message = crypto.open(&vector.sealed());
+            let expected = (vector.plaintext.clone().into_bytes(), vector.owner_key.as_str());
+            assert_eq!(message, Ok(expected), "{}", vector.id);
         }
     }
 
@@ -224,8 +229,8 @@ mod tests {
     fn what_we_encrypt_is_what_dingtalk_would() {
         for vector in vectors().positive.iter().filter(|vector| vector.pad_block == PADDED_TO) {
             let random = vector.random.as_bytes().try_into().unwrap();
-            let plaintext = vector.plaintext.as_bytes();
-            let sealed = vector.crypto().unwrap().seal(plaintext, &vector.timestamp, &vector.nonce, random);
+            let message = (vector.plaintext.as_bytes(), vector.owner_key.as_str());
+            let sealed = vector.crypto().unwrap().seal(message, &vector.timestamp, &vector.nonce, random);
             assert_eq!(sealed, vector.sealed(), "{}", vector.id);
         }
     }
@@ -246,8 +251,8 @@ mod tests {
                 }
                 other => panic!("{other} is not known"),
             };
-            let refused = vector.crypto().unwrap().open(&vector.sealed());
-            assert_eq!(refused, Err(expected), "{}", vector.id);
+            let crypto = vector.crypto().unwrap();
+            assert_eq!(crypto.open(&vector.sealed()), Err(expected), "{}", vector.id);
         }
     }
 
@@ -276,8 +281,9 @@ mod tests {
             message in prop::collection::vec(any::<u8>(), 0..300), nonce in ".{0,20}", random: [u8; 16],
         ) {
             let crypto = vectors().positive[3].crypto().unwrap();
-            let sealed = crypto.seal(&message, "1760000000000", &nonce, random);
-            prop_assert_eq!(crypto.open(&sealed), Ok(message));
+            let owner = crypto.owner_keys[0].as_str();
+            let sealed = crypto.seal((&message, owner), "1760000000000", &nonce, random);
+            prop_assert_eq!(crypto.open(&sealed), Ok((message.clone(), owner)));
         }
 
         #[test]

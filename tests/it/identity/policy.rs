@@ -186,7 +186,7 @@ async fn a_caller_with_a_list_of_groups_sees_their_events_and_no_others() {
     let proof = bearer(&site.token("some"));
     let gateway = Gateway::start_with(|sources| {
         let sources = caller(site.sources(sources), "some", &["*"], &["*"]);
-        let sources = sources.with("events.mode", "callback");
+        let sources = sources.with("events.mode", "stream");
         sources.with("auth.callers.some.groups", toml::Value::from(vec!["cid1", "chat2"]))
     })
     .await;

@@ -1,0 +1,222 @@
+//! Who keeps the connection: takes the lease, holds it, connects again and again, and says what may have been missed.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{
+    session::{Ending, Session},
+    socket::{Socket, connect},
+};
+use crate::{
+    dingtalk::{App, Client},
+    event::{Cause, Feed, Gap, now},
+    store::{AppendError, Facts, Fence, Leases, Store},
+};
+
+/// How long an owner that is not heard of keeps its place. Takeover takes this, a [`LOOK`] and a connection.
+const LEASE: Duration = Duration::from_secs(6);
+/// How often it is renewed, and the time written down until which nothing can have been missed.
+const RENEW: Duration = Duration::from_secs(2);
+/// How often the others look whether the place is free.
+const LOOK: Duration = Duration::from_secs(1);
+/// The pause after the first connection that failed. It doubles ...
+const BACKOFF: Duration = Duration::from_secs(1);
+/// ... up to this.
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// A connection that lived for this long was a good one.
+const GOOD: Duration = Duration::from_secs(30);
+/// How long a connection that DingTalk is about to close is still read from, when the next one is open.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// The connections of all apps.
+#[derive(Debug)]
+pub struct Streams {
+    stop: CancellationToken,
+    owners: JoinSet<()>,
+}
+
+impl Streams {
+    /// Keeps a connection for each app, here or at another replica. To be called inside a runtime.
+    pub fn open(apps: impl IntoIterator<Item = App>, client: &Client, feed: &Feed, store: &Store) -> Self {
+        let stop = CancellationToken::new();
+        let mut owners = JoinSet::new();
+        for app in apps {
+            let owner = Owner {
+                lease: format!("events/{}", app.alias()),
+                app,
+                client: client.clone(),
+                feed: feed.clone(),
+                leases: store.leases.clone(),
+                facts: store.facts.clone(),
+                sure: AtomicU64::new(0),
+            };
+            let stop = stop.clone();
+            owners.spawn(async move { owner.run(stop).await });
+        }
+        Self { stop, owners }
+    }
+
+    /// Closes the connections and leaves the place to other replicas.
+    pub async fn close(mut self) {
+        self.stop.cancel();
+        while self.owners.join_next().await.is_some() {}
+    }
+}
+
+/// What keeps one app's connection.
+struct Owner {
+    app: App,
+    lease: String,
+    client: Client,
+    feed: Feed,
+    leases: Arc<dyn Leases>,
+    facts: Arc<dyn Facts>,
+    /// Until when nothing can have been missed, in milliseconds since 1970; 0 while that is not known.
+    sure: AtomicU64,
+}
+
+impl Owner {
+    async fn run(&self, stop: CancellationToken) {
+        while let Some(fence) = stop.run_until_cancelled(self.take_place()).await {
+            info!(app = self.app.alias(), number = fence.number, "owning the event stream");
+            let at_work = async {
+                tokio::select! {
+                    () = self.hold(&fence) => {}
+                    () = self.work(&fence) => {}
+                }
+            };
+            if stop.run_until_cancelled(at_work).await.is_none() {
+                self.note_sure().await;
+                // A lease that cannot be given back runs out.
+                drop(self.leases.release(&fence).await);
+                return;
+            }
+            warn!(app = self.app.alias(), "another replica owns the event stream now");
+        }
+    }
+
+    async fn take_place(&self) -> Fence {
+        loop {
+            if let Ok(Some(fence)) = self.leases.acquire(&self.lease, LEASE).await {
+                return fence;
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Renews the lease for as long as that works.
+    async fn hold(&self, fence: &Fence) {
+        let mut held = Instant::now();
+        loop {
+            sleep(RENEW).await;
+            match self.leases.renew(fence, LEASE).await {
+                Ok(true) => held = Instant::now(),
+                Ok(false) => return,
+                // Whoever takes the place meanwhile has a greater number, so nothing can be written twice.
+                Err(_) if held.elapsed() < LEASE => continue,
+                Err(_) => return,
+            }
+            self.note_sure().await;
+        }
+    }
+
+    /// Keeps a connection open until another replica has the place.
+    async fn work(&self, fence: &Fence) {
+        self.sure.store(self.recall_sure().await, Ordering::Relaxed);
+        let session = Session { app: self.app.alias(), feed: &self.feed, fence, sure: &self.sure };
+        let (mut cause, mut pause) = (Cause::OwnerChanged, BACKOFF);
+        // The last one and how it ended, while there may still be something to read from it.
+        let mut last: Option<(Socket, Ending)> = None;
+        loop {
+            let Some(mut socket) = self.connect().await else {
+                last = None;
+                sleep(pause.mul_f64(rand::random_range(0.8..1.2))).await;
+                pause = (pause * 2).min(BACKOFF_MAX);
+                continue;
+            };
+            let opened = Instant::now();
+            let unbroken = matches!(last, Some((_, Ending::Renewal)));
+            if !unbroken && self.admit_gap(fence, cause).await.is_err() {
+                return;
+            }
+            let reading = session.read(&mut socket);
+            let ending = match last.take() {
+                Some((old, _)) => tokio::join!(reading, session.drain(old, DRAIN)).0,
+                None => reading.await,
+            };
+            match ending {
+                Ending::Deposed => return,
+                Ending::Renewal | Ending::Disconnect => last = Some((socket, ending)),
+                Ending::Broken => {}
+            }
+            cause = Cause::Reconnected;
+            // One that breaks right after its opening is as good as none.
+            pause = if opened.elapsed() > GOOD { BACKOFF } else { (pause * 2).min(BACKOFF_MAX) };
+            if ending == Ending::Broken {
+                sleep(BACKOFF.mul_f64(rand::random_range(0.0..1.0))).await;
+            }
+        }
+    }
+
+    async fn connect(&self) -> Option<Socket> {
+        let opened = match self.client.open_stream(&self.app).await {
+            Ok(address) => connect(&address).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        opened
+            .inspect(|_| info!(app = self.app.alias(), "the event stream is open"))
+            .inspect_err(|error| warn!(app = self.app.alias(), error, "the event stream cannot be opened"))
+            .ok()
+    }
+
+    /// Writes down that something may have been missed, unless nobody has ever listened before.
+    async fn admit_gap(&self, fence: &Fence, cause: Cause) -> Result<(), AppendError> {
+        let from = self.sure.load(Ordering::Relaxed);
+        while from > 0 {
+            let gap = Gap { from, to: now().max(from), cause };
+            match self.feed.gap(self.app.alias(), Some(fence), gap).await {
+                Err(AppendError::Unavailable(_)) => sleep(LOOK).await,
+                outcome => return outcome,
+            }
+        }
+        Ok(())
+    }
+
+    fn sure_key(&self) -> String {
+        format!("events-sure/{}", self.app.alias())
+    }
+
+    /// For the next owner: until when this one heard everything.
+    async fn note_sure(&self) {
+        let sure = self.sure.load(Ordering::Relaxed);
+        if sure > 0 {
+            let fact = Bytes::copy_from_slice(&sure.to_be_bytes());
+            // The next owner then admits a longer gap.
+            drop(self.facts.remember(&self.sure_key(), fact, None).await);
+        }
+    }
+
+    async fn recall_sure(&self) -> u64 {
+        loop {
+            match self.facts.recall(&self.sure_key()).await {
+                Ok(fact) => {
+                    return fact.and_then(|fact| fact[..].try_into().ok()).map_or(0, u64::from_be_bytes);
+                }
+                Err(_) => sleep(LOOK).await,
+            }
+        }
+    }
+}

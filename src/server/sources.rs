@@ -1,0 +1,57 @@
+//! Where events come in: wired here, and bound to a port of their own where that is wanted.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{bind, http};
+use crate::{
+    dingtalk::{App, Client},
+    event::{Callbacks, EventsConfig, Feed, Streams, hear},
+    group::Groups,
+    store::Store,
+};
+
+/// The sources of events, not opened yet.
+#[derive(Debug)]
+pub(super) struct Sources {
+    config: EventsConfig,
+    /// Where DingTalk posts, if not to the HTTP port.
+    listener: Option<TcpListener>,
+}
+
+impl Sources {
+    pub(super) async fn bind(config: EventsConfig) -> anyhow::Result<Self> {
+        let listener = match config.callback_addr() {
+            Some(addr) => Some(bind("events.callback_addr", addr).await?),
+            None => None,
+        };
+        Ok(Self { config, listener })
+    }
+
+    /// The port of their own.
+    pub(super) fn addr(&self) -> Option<SocketAddr> {
+        self.listener.as_ref()?.local_addr().ok()
+    }
+
+    /// Opens the connections, and has the gateway itself hear what comes. The routes are for the HTTP port.
+    pub(super) fn open(
+        self,
+        (apps, client, groups, feed, store): (impl Iterator<Item = App>, &Client, &Groups, &Feed, &Store),
+        stop: &CancellationToken,
+    ) -> (Option<Streams>, Router) {
+        let apps: Vec<_> = apps.collect();
+        for app in &apps {
+            tokio::spawn(hear(app.clone(), feed.clone(), groups.clone()));
+        }
+        let streams = self.config.mode.has_stream().then(|| Streams::open(apps, client, feed, store));
+        let routes = http::callback_routes(Callbacks::new(self.config.callbacks(), feed.clone()));
+        let Some(listener) = self.listener else { return (streams, routes) };
+        let posts = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
+        // Pushes that are cut off come again.
+        tokio::spawn(posts.into_future());
+        (streams, Router::new())
+    }
+}

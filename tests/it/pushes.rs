@@ -1,0 +1,266 @@
+//! What DingTalk pushes, on its way to those who watch: by stream and by callback.
+
+use std::{path::PathBuf, time::Duration};
+
+use dinggate::pb::group::{
+    self as pb, GapCause, group_event, group_event_service_client::GroupEventServiceClient,
+    watch_group_events_response::Item,
+};
+use dinggate_simulator::{Callback, Fault, GroupChange, PushRules};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+use tonic::Streaming;
+
+use crate::support::{Gateway, new_group};
+
+const APP: &str = "dingdemo";
+const SOON: Duration = Duration::from_secs(30);
+
+struct Watch(Streaming<pb::WatchGroupEventsResponse>);
+
+impl Watch {
+    /// From now on.
+    async fn open(gateway: &Gateway) -> Self {
+        let mut client = GroupEventServiceClient::new(gateway.channel.clone());
+        let stream = client.watch_group_events(pb::WatchGroupEventsRequest::default()).await;
+        let mut watch = Self(stream.expect("a stream").into_inner());
+        assert!(matches!(watch.next().await, Item::Checkpoint(_)), "it begins with where it begins");
+        watch
+    }
+
+    async fn next(&mut self) -> Item {
+        let next = timeout(SOON, self.0.message()).await.expect("soon").expect("no failure");
+        next.expect("no end").item.expect("a known item")
+    }
+
+    async fn event(&mut self) -> pb::GroupEvent {
+        match self.next().await {
+            Item::Event(event) => event,
+            other => panic!("no event: {other:?}"),
+        }
+    }
+
+    async fn title(&mut self) -> String {
+        match self.event().await.change {
+            Some(group_event::Change::TitleChanged(change)) => change.title,
+            other => panic!("no new title: {other:?}"),
+        }
+    }
+
+    async fn gap(&mut self) -> GapCause {
+        match self.next().await {
+            Item::Gap(gap) => gap.cause(),
+            other => panic!("no gap: {other:?}"),
+        }
+    }
+}
+
+async fn create(gateway: &mut Gateway) -> pb::GroupRef {
+    let created = gateway.groups.create_group(new_group("Old")).await.unwrap().into_inner();
+    created.group.unwrap().r#ref.unwrap()
+}
+
+/// The status of the answer and all of its text.
+async fn post(url: &str, body: &str) -> (u16, String) {
+    announce(url, body.len(), body).await
+}
+
+/// The same with a length that is announced, however much follows.
+async fn announce(url: &str, length: usize, body: &str) -> (u16, String) {
+    let (addr, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    let head = format!("POST /{path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n");
+    let request = format!("{head}content-type: application/json\r\nconnection: close\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    (text.split(' ').nth(1).expect("a status line").parse().unwrap(), text)
+}
+
+fn titled(title: &str) -> GroupChange {
+    GroupChange { title: Some(title.to_owned()), ..GroupChange::default() }
+}
+
+/// A gateway with an open stream, a group, and somebody who watches.
+async fn at_work() -> (Gateway, pb::GroupRef, Watch) {
+    let mut gateway = Gateway::start_with(|sources| sources.with("events.mode", "stream")).await;
+    gateway.simulator.until_pushes(APP, |pushes| pushes.opened == 1).await;
+    let watch = Watch::open(&gateway).await;
+    let handle = create(&mut gateway).await;
+    (gateway, handle, watch)
+}
+
+#[tokio::test]
+async fn a_change_in_dingtalk_reaches_the_watcher_and_the_cache() {
+    let (mut gateway, handle, mut watch) = at_work().await;
+    let read = pb::GetGroupRequest { group: Some(handle.clone()), ..Default::default() };
+    gateway.groups.get_group(read.clone()).await.unwrap();
+    let before = gateway.simulator.total_requests();
+
+    gateway.simulator.change_group(&handle.chat_id, "user001", &titled("New"));
+    let event = watch.event().await;
+    let group = event.group.expect("it is about a group");
+    assert_eq!(
+        (&group.chat_id, &group.open_conversation_id),
+        (&handle.chat_id, &handle.open_conversation_id)
+    );
+    assert!(matches!(event.change, Some(group_event::Change::TitleChanged(change)) if change.title == "New"));
+    gateway.simulator.until_pushes(APP, |pushes| pushes.acked == 1).await;
+    assert_eq!(gateway.simulator.acked_events(APP), [event.event_id]);
+
+    // The answer in memory is not believed any more, as soon as this replica has heard of the change.
+    let title = timeout(SOON, async {
+        loop {
+            let group = gateway.groups.get_group(read.clone()).await.unwrap().into_inner().group.unwrap();
+            if group.title == "New" {
+                return group.title;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(title.await.expect("soon"), "New");
+    assert_eq!(gateway.simulator.total_requests(), before + 1, "one read, because of the event");
+}
+
+#[tokio::test]
+async fn what_is_pushed_again_is_told_once() {
+    let (gateway, handle, mut watch) = at_work().await;
+    gateway.simulator.change_group(&handle.chat_id, "user001", &titled("One"));
+    let first = watch.event().await;
+    gateway.simulator.until_pushes(APP, |pushes| pushes.acked == 1).await;
+    gateway.simulator.push_again(&first.event_id);
+    gateway.simulator.until_pushes(APP, |pushes| pushes.acked_again == 1).await;
+    gateway.simulator.change_group(&handle.chat_id, "user001", &titled("Two"));
+    assert_eq!(watch.title().await, "Two");
+}
+
+#[tokio::test]
+async fn a_burst_is_told_whole_and_in_one_order() {
+    let (gateway, handle, mut watch) = at_work().await;
+    gateway.simulator.burst(&handle.chat_id, 300, 10_000.0).await;
+    let mut told = Vec::new();
+    for _ in 0..300 {
+        told.push(watch.event().await.event_id);
+    }
+    gateway.simulator.until_pushes(APP, |pushes| pushes.acked == 300).await;
+    let mut acked = gateway.simulator.acked_events(APP);
+    acked.sort_unstable();
+    told.sort_unstable();
+    assert_eq!(told, acked);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_opened_again_and_leaves_a_gap() {
+    let (gateway, handle, mut watch) = at_work().await;
+    gateway.simulator.set_push_rules(PushRules { redelivery_ms: vec![200; 50], ..PushRules::default() });
+    assert_eq!(gateway.simulator.cut(APP), 1);
+    // Pushed to nobody; it comes again.
+    gateway.simulator.change_group(&handle.chat_id, "user001", &titled("Meanwhile"));
+    assert_eq!(watch.gap().await, GapCause::Reconnected);
+    assert_eq!(watch.title().await, "Meanwhile");
+    assert_eq!(gateway.simulator.stream_connections(APP).len(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_to_be_closed_is_replaced_before() {
+    let (gateway, handle, mut watch) = at_work().await;
+    assert_eq!(gateway.simulator.disconnect(APP, "connection is expired"), 1);
+    assert_eq!(watch.gap().await, GapCause::Reconnected);
+    let pushes = gateway.simulator.until_pushes(APP, |pushes| pushes.opened == 2).await;
+    assert_eq!(pushes.closed, 0, "the next one is open before the last one is closed");
+    gateway.simulator.change_group(&handle.chat_id, "user001", &titled("After"));
+    assert_eq!(watch.title().await, "After");
+}
+
+#[tokio::test]
+async fn a_registration_that_is_refused_is_tried_again() {
+    let simulator = dinggate_simulator::Simulator::start(Default::default()).await.unwrap();
+    simulator.fail_next("stream.open", 1, Fault::Empty { status: 503, applied: false });
+    let sources = crate::support::sources(&simulator.url()).with("events.mode", "stream");
+    let gateway = Gateway::start_before(simulator, sources).await;
+    gateway.simulator.until_pushes(APP, |pushes| pushes.opened == 1).await;
+    assert_eq!(gateway.simulator.requests("stream.open"), 2);
+}
+
+const TOKEN: &str = "gatewayToken01";
+const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+
+/// A gateway that takes callbacks, and the folder with its secrets.
+async fn with_callback() -> (Gateway, TempDir, Callback) {
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str, text: &str| -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let (token, key) = (file("token", TOKEN), file("key", &format!("{AES_KEY}\n")));
+    let gateway = Gateway::start_with(|sources| {
+        sources
+            .with("events.mode", "callback")
+            .with("events.callback.demo.token_file", token.to_str().unwrap())
+            .with("events.callback.demo.aes_key_file", key.to_str().unwrap())
+            .with("events.callback.demo.owner_keys", vec!["dingcorpdemo", APP])
+    })
+    .await;
+    let callback = Callback::new(&format!("http://{}/callback/demo", gateway.http_addr), TOKEN, AES_KEY, APP);
+    (gateway, folder, callback)
+}
+
+#[tokio::test]
+async fn callbacks_are_verified_and_taken() {
+    let (mut gateway, _folder, callback) = with_callback().await;
+    gateway.simulator.set_callback(APP, callback).await.expect("the check of the address is answered");
+    let mut watch = Watch::open(&gateway).await;
+    let handle = create(&mut gateway).await;
+    gateway.simulator.change_group(&handle.chat_id, "user001", &titled("Posted"));
+    assert_eq!(watch.title().await, "Posted");
+    gateway.simulator.until_pushes(APP, |pushes| pushes.confirmed >= 1 && pushes.unconfirmed == 0).await;
+}
+
+#[tokio::test]
+async fn what_is_not_dingtalks_is_refused_and_not_kept() {
+    let (gateway, _folder, callback) = with_callback().await;
+    let mut watch = Watch::open(&gateway).await;
+    let now = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        u64::try_from(since.as_millis()).unwrap()
+    };
+    let event = |title: &str| {
+        json!({"EventType": "chat_update_title", "eventId": title, "title": title, "chatId": "chat1"})
+            .to_string()
+    };
+
+    let good = callback.request(&event("good"), now()).unwrap();
+    let stale = callback.request(&event("stale"), now() - 3_600_000).unwrap();
+    let forged =
+        Callback::new(&callback.url, "anotherToken", AES_KEY, APP).request(&event("forged"), now()).unwrap();
+    let foreign =
+        Callback::new(&callback.url, TOKEN, AES_KEY, "dingother").request(&event("foreign"), now()).unwrap();
+    let good_url = good.url.clone();
+    let unknown = good.url.replace("/callback/demo", "/callback/other");
+    let cases = [
+        (stale.url, stale.body, 403),
+        (forged.url, forged.body, 403),
+        (foreign.url, foreign.body, 403),
+        (unknown, good.body.clone(), 404),
+        (callback.url.clone(), good.body.clone(), 403),
+        (good.url.clone(), "{}".to_owned(), 400),
+        (good.url.clone(), good.body.clone(), 200),
+        // A replay of these minutes finds its event in the log.
+        (good.url, good.body, 200),
+    ];
+    for (url, body, expected) in cases {
+        let (status, text) = post(&url, &body).await;
+        assert_eq!(status, expected, "{url}: {text}");
+    }
+    let begun = "x".repeat(512 * 1024 + 1);
+    assert_eq!(announce(&good_url, 600 * 1024, &begun).await.0, 413, "nobody waits for the rest");
+    let last = callback.request(&event("last"), now()).unwrap();
+    assert_eq!(post(&last.url, &last.body).await.0, 200);
+    assert_eq!((watch.title().await, watch.title().await), ("good".to_owned(), "last".to_owned()));
+}
