@@ -1,6 +1,6 @@
 //! The feed over the log in memory; time is paused.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
 use tokio::time::{Instant, timeout};

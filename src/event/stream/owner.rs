@@ -95,7 +95,7 @@ impl Owner {
             let at_work = async {
                 tokio::select! {
                     () = self.hold(&fence) => {}
-                    () = self.work(&fence) => {}
+                    () = Box::pin(self.work(&fence)) => {}
                 }
             };
             if stop.run_until_cancelled(at_work).await.is_none() {
@@ -185,14 +185,16 @@ impl Owner {
     /// Writes down that something may have been missed, unless nobody has ever listened before.
     async fn admit_gap(&self, fence: &Fence, cause: Cause) -> Result<(), AppendError> {
         let from = self.sure.load(Ordering::Relaxed);
-        while from > 0 {
+        if from == 0 {
+            return Ok(());
+        }
+        loop {
             let gap = Gap { from, to: now().max(from), cause };
             match self.feed.gap(self.app.alias(), Some(fence), gap).await {
                 Err(AppendError::Unavailable(_)) => sleep(LOOK).await,
                 outcome => return outcome,
             }
         }
-        Ok(())
     }
 
     fn sure_key(&self) -> String {
