@@ -24,7 +24,7 @@ pub enum Kind {
     Counter,
     /// Goes up and down.
     Gauge,
-    /// Durations, in [`BUCKETS`].
+    /// Durations, in `BUCKETS`.
     Histogram,
 }
 
