@@ -112,14 +112,23 @@ sdk: build ## call the simulator with DingTalk's official Python SDKs, and have 
 	@scripts/install_python_tools.sh scripts/sdk_requirements.txt .tools/sdk
 	.tools/sdk/bin/python tests/sdk/run.py $(BINARY)
 
-# Not part of CI: it measures, and a machine that does other things at the same time spoils the figures.
+# `weather` and `floods` are not part of CI: they measure, and a machine that does other things at the same time spoils the
+# figures.
 .PHONY: weather
 weather: rust-tools redis-server ## measure limits, retries, idempotency and caching against real processes (ten minutes)
-	cargo test --release --locked --test weather
+	cargo test --release --locked --test weather -- --only limits,calls
 
 .PHONY: weather-quick
 weather-quick: rust-tools redis-server ## the same in a minute, without what depends on the speed of the machine
-	cargo test --locked --test weather -- --quick
+	cargo test --locked --test weather -- --quick --only limits,calls
+
+.PHONY: floods
+floods: rust-tools redis-server ## measure events under load, SIGKILL, cuts and restarts against real processes (six minutes)
+	cargo test --release --locked --test weather -- --only events,watchers --json $(abspath $(TARGET_DIR))/tmp/floods.json
+
+.PHONY: floods-quick
+floods-quick: rust-tools redis-server ## the same in less than a minute, without what depends on the speed of the machine
+	cargo test --locked --test weather -- --quick --only events,watchers --json $(abspath $(TARGET_DIR))/tmp/floods.json
 
 .PHONY: ci
 ci: ## everything that CI runs

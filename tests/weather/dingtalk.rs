@@ -8,9 +8,15 @@ use std::{
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use tokio::process::Command;
+use tokio::{
+    process::Command,
+    time::{Instant, sleep},
+};
 
 use crate::process::Process;
+
+/// The key of the app that all gateways act as.
+const APP: &str = "dingdemo";
 
 #[derive(Debug)]
 pub struct Dingtalk {
@@ -25,6 +31,25 @@ pub struct Call {
     pub time_ms: u64,
     pub fault: Option<String>,
     pub limit: Option<String>,
+}
+
+/// What became of the app's events.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub struct Pushes {
+    pub made: u64,
+    pub acked: u64,
+    pub lost: u64,
+    pub opened: u64,
+    pub closed: u64,
+}
+
+/// An event as the simulator remembers it.
+#[derive(Debug, Deserialize)]
+pub struct Pushed {
+    pub id: String,
+    pub born_ms: u64,
+    /// `acked`, or how far it came.
+    pub state: String,
 }
 
 /// A group as the simulator has it.
@@ -118,6 +143,50 @@ impl Dingtalk {
     pub async fn throttled(&self) -> u64 {
         let counters: Counters = self.read("counters").await;
         counters.operations.values().map(|counter| counter.throttled).sum()
+    }
+
+    /// How events are pushed from now on, as `POST /_sim/pushes/rules` takes it.
+    pub async fn push_by(&self, rules: &Value) {
+        self.control("POST", "pushes/rules", rules).await;
+    }
+
+    /// So many events of a group from now on, so many a second: its title changes.
+    pub async fn flood(&self, chat_id: &str, count: u64, per_second: u64) {
+        let body = json!({ "count": count, "per_second": per_second });
+        self.control("POST", &format!("groups/{chat_id}/burst"), &body).await;
+    }
+
+    /// One event of this size.
+    pub async fn push_large(&self, bytes: usize) {
+        let body = json!({ "type": "large", "data": { "text": "x".repeat(bytes) } });
+        self.control("POST", &format!("apps/{APP}/events"), &body).await;
+    }
+
+    /// Cuts the app's event stream.
+    pub async fn cut(&self) {
+        self.control("POST", &format!("apps/{APP}/connections/cut"), &Value::Null).await;
+    }
+
+    pub async fn pushes(&self) -> Pushes {
+        self.read::<BTreeMap<String, Pushes>>("pushes").await.get(APP).copied().unwrap_or_default()
+    }
+
+    /// Waits until the counters are as wanted.
+    pub async fn until(&self, what: &str, wanted: impl Fn(&Pushes) -> bool) -> Pushes {
+        let given_up = Instant::now() + Duration::from_secs(300);
+        loop {
+            let pushes = self.pushes().await;
+            if wanted(&pushes) {
+                return pushes;
+            }
+            assert!(Instant::now() < given_up, "{what}: never, {pushes:?}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// All events, the latest 200,000 of them, oldest first.
+    pub async fn events(&self) -> Vec<Pushed> {
+        self.read(&format!("apps/{APP}/events")).await
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str) -> T {

@@ -17,6 +17,8 @@ use tokio::{
 
 /// Long enough for a busy machine.
 const SOON: Duration = Duration::from_secs(30);
+/// Longer than any drain.
+const LONG: Duration = Duration::from_secs(60);
 
 /// The folder of a proof: configurations and what the processes said. It stays, to be read after a miss.
 pub fn folder(proof: &str) -> PathBuf {
@@ -55,16 +57,34 @@ impl Process {
 
     /// The most memory that it has held so far, in MiB; zero where the system does not tell.
     pub fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:") / 1024
+    }
+
+    /// The memory that it holds, in KiB.
+    pub fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let Some(pid) = self.0.id() else { return 0 };
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        kib.unwrap_or_default() / 1024
+        let found = status.lines().find_map(|line| line.strip_prefix(name));
+        let kib = found.and_then(|found| found.trim().strip_suffix(" kB")?.parse().ok());
+        kib.unwrap_or_default()
     }
 
     /// SIGKILL, and gone when this returns.
     pub async fn kill(&mut self) {
         self.0.kill().await.expect("it was started");
+    }
+
+    /// SIGTERM, and gone when this returns; whether it ended well and in time.
+    pub async fn stop(&mut self) -> bool {
+        let pid = self.0.id().expect("it runs");
+        let sent = Command::new("kill").arg(pid.to_string()).status().await.expect("kill is everywhere");
+        assert!(sent.success(), "it has ended by itself");
+        let ended = timeout(LONG, self.0.wait()).await;
+        ended.is_ok_and(|ended| ended.expect("it was started").success())
     }
 }
 

@@ -26,7 +26,7 @@ http_addr = "127.0.0.1:0"
 drain_delay = "0s"
 [telemetry]
 log_format = "json"
-log_filter = "warn,dinggate::server=info"
+log_filter = "warn,dinggate::server=info,dinggate::event=info"
 [[apps]]
 alias = "demo"
 app_key = "dingdemo"
@@ -43,6 +43,8 @@ pub struct Site {
 
 pub struct Gateway {
     pub addr: SocketAddr,
+    config: PathBuf,
+    log: PathBuf,
     process: Process,
     /// Known for good once it is killed.
     peak_memory: u64,
@@ -58,11 +60,16 @@ impl Site {
         site
     }
 
-    /// So many gateways on one Redis.
+    /// So many gateways on one Redis that forgets everything when it ends.
     pub async fn replicas(name: &str, count: usize, limits: &str, sections: &str) -> Self {
+        Self::on_redis(name, Keeps::Nothing, count, limits, sections).await
+    }
+
+    /// So many gateways on one Redis.
+    pub async fn on_redis(name: &str, keeps: Keeps, count: usize, limits: &str, sections: &str) -> Self {
         let folder = folder(name);
         let dingtalk = Dingtalk::start(&folder).await;
-        let redis = Redis::start(&folder).await;
+        let redis = Redis::start(&folder, keeps).await;
         let store = format!(
             "[store]\nkind = \"redis\"\nurl = \"redis://127.0.0.1:{}\"\nreplicas = {count}\n{sections}",
             redis.port
@@ -81,11 +88,10 @@ impl Site {
             format!("{CONFIG}api_url = \"{url}\"\noapi_url = \"{url}\"\nlimits = {{ {limits} }}\n{sections}");
         let config = self.folder.join(format!("{name}.toml"));
         std::fs::write(&config, text).expect("a folder that is there");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dinggate"));
-        command.args(["serve", "--config"]).arg(config);
         let log = self.folder.join(format!("{name}.log"));
-        let (process, addr) = Process::start(command, &log, serving).await;
-        self.gateways.push(Gateway { addr, process, peak_memory: 0 });
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (process, addr) = serve(&config, any, &log).await;
+        self.gateways.push(Gateway { addr, config, log, process, peak_memory: 0 });
     }
 
     pub fn addresses(&self) -> Vec<SocketAddr> {
@@ -104,9 +110,37 @@ impl Site {
 impl Gateway {
     /// SIGKILL.
     pub async fn kill(&mut self) {
-        self.peak_memory = self.process.peak_memory();
+        self.peak_memory = self.peak_memory.max(self.process.peak_memory());
         self.process.kill().await;
     }
+
+    /// SIGTERM, and its end; whether that was a good one.
+    pub async fn stop(&mut self) -> bool {
+        self.peak_memory = self.peak_memory.max(self.process.peak_memory());
+        self.process.stop().await
+    }
+
+    /// The next process, at the same address.
+    pub async fn restart(&mut self) {
+        (self.process, _) = serve(&self.config, self.addr, &self.log).await;
+    }
+
+    /// In KiB.
+    pub fn memory(&self) -> u64 {
+        self.process.memory()
+    }
+
+    /// What it has said so far, all processes of this address together.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("it has said something")
+    }
+}
+
+/// A gateway that serves.
+async fn serve(config: &Path, addr: SocketAddr, log: &Path) -> (Process, SocketAddr) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dinggate"));
+    command.args(["serve", "--config"]).arg(config).env("DINGGATE__SERVER__GRPC_ADDR", addr.to_string());
+    Process::start(command, log, serving).await
 }
 
 /// Where gRPC is bound, from the line that says so.
@@ -116,29 +150,37 @@ fn serving(line: &str) -> Option<SocketAddr> {
     line["grpc_addr"].as_str()?.parse().ok()
 }
 
-/// A Redis that keeps nothing when it ends.
+/// What is left of a Redis when it is killed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Keeps {
+    Nothing,
+    /// All that it has answered.
+    Everything,
+}
+
 pub struct Redis {
     port: u16,
-    log: PathBuf,
+    keeps: Keeps,
+    folder: PathBuf,
     process: Process,
 }
 
 impl Redis {
-    async fn start(folder: &Path) -> Self {
+    async fn start(folder: &Path, keeps: Keeps) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("bound").port();
         drop(free);
-        let log = folder.join("redis.log");
-        let process = Self::run(port, &log).await;
-        Self { port, log, process }
+        let process = Self::run(port, keeps, folder).await;
+        Self { port, keeps, folder: folder.to_owned(), process }
     }
 
-    async fn run(port: u16, log: &Path) -> Process {
+    async fn run(port: u16, keeps: Keeps, folder: &Path) -> Process {
         let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]);
-        command.arg(port.to_string());
+        let append_only = if keeps == Keeps::Everything { "yes" } else { "no" };
+        command.args(["--save", "", "--appendonly", append_only, "--appendfsync", "always"]);
+        command.args(["--bind", "127.0.0.1", "--port"]).arg(port.to_string()).arg("--dir").arg(folder);
         let ready = |line: &str| line.contains("Ready to accept connections").then_some(());
-        Process::start(command, log, ready).await.0
+        Process::start(command, &folder.join("redis.log"), ready).await.0
     }
 
     /// SIGKILL; nothing listens on its port any more.
@@ -146,9 +188,9 @@ impl Redis {
         self.process.kill().await;
     }
 
-    /// The same address again, with nothing in it.
+    /// The same address again, with what it keeps.
     pub async fn restart(&mut self) {
-        self.process = Self::run(self.port, &self.log).await;
+        self.process = Self::run(self.port, self.keeps, &self.folder).await;
     }
 
     /// Commands that clients have sent so far, by name.
