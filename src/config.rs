@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod file;
+mod finish;
 mod load;
 mod report;
 

@@ -1,39 +1,28 @@
 //! Takes one value after the other over the defaults, so that each fault has its place and hides no other.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ffi::OsStr,
-    fs,
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeMap, ffi::OsStr, fs, path::Path, time::Duration};
 
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{
-    APP_DEFAULTS, Config, DEFAULTS, LISTS, List, Loaded, OTEL, PREFIX, file,
-    report::{Fault, Faults, Keys, Origin, SECRET, Setting, keys},
+    Config, DEFAULTS, LISTS, List, OTEL, PREFIX, file,
+    report::{Fault, Keys, Origin, SECRET, Setting, keys},
 };
-use crate::{
-    dingtalk::{App, app::AppConfig},
-    operation::{self, chunks},
-};
+use crate::dingtalk::app::AppConfig;
 
 /// What humantime can express beyond this, a clock cannot.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
-const SECRET_FILE: &str = "app_secret_file";
 
 /// The configuration so far, which is always a whole one.
 pub(super) struct Loader {
     values: Table,
-    config: Config,
+    pub(super) config: Config,
     pub(super) apps: BTreeMap<String, Draft>,
     /// Where each table of a list was first mentioned, apps aside.
-    announced: BTreeMap<Keys, Origin>,
-    settings: Vec<Setting>,
-    faults: Vec<Fault>,
+    pub(super) announced: BTreeMap<Keys, Origin>,
+    pub(super) settings: Vec<Setting>,
+    pub(super) faults: Vec<Fault>,
 }
 
 /// An app so far, which may still miss something.
@@ -42,7 +31,7 @@ pub(super) struct Draft {
     table: Table,
     pub(super) config: AppConfig,
     /// Where it was first mentioned.
-    origin: Origin,
+    pub(super) origin: Origin,
 }
 
 impl Default for Loader {
@@ -210,140 +199,13 @@ impl Loader {
         })
     }
 
-    /// Looks at the whole, reads the secrets, and ends with a configuration or with everything that is wrong with it.
-    pub(super) fn finish(mut self) -> Result<Loaded, Faults> {
-        if self.refused(&[]) {
-            // Of a file that says nothing, nothing follows.
-            return Err(Faults(self.faults));
-        }
-        let Config {
-            server,
-            auth,
-            dingtalk,
-            limits,
-            token,
-            retry,
-            breaker,
-            cache,
-            store,
-            events,
-            telemetry,
-            ..
-        } = &self.config;
-        let faults = [
-            server.faults(auth),
-            dingtalk.faults(),
-            limits.faults(),
-            token.faults(),
-            retry.faults(),
-            breaker.faults(),
-            cache.faults(),
-            store.faults(),
-            telemetry.faults(),
-        ];
-        let aliases = self.apps.values().map(|app| app.config.alias.as_str()).collect();
-        let (of_auth, of_events) = (auth.faults(&aliases), events.faults(&aliases));
-        for (path, text) in faults.into_iter().flatten() {
-            self.consequence(keys(path), &Origin::Default, text);
-        }
-        for (path, text) in of_auth {
-            let missing = LISTS.iter().find_map(|list| self.announced.get(table_of(list, &path)?));
-            let missing = missing.cloned().unwrap_or(Origin::Default);
-            self.consequence(path, &missing, text);
-        }
-        for (path, text) in of_events {
-            self.consequence(keys(&path), &Origin::Default, text);
-        }
-        let apps = self.finish_apps();
-        if self.faults.is_empty() {
-            let warnings = self.config.server.tls.warnings().into_iter().map(|(path, text)| {
-                let path = keys(path);
-                Fault::new(self.origin(&path, &Origin::Default), path, &text)
-            });
-            let warnings = warnings.collect();
-            self.settings.sort_by_key(|setting| (setting.path[0] == "apps", setting.path.clone()));
-            return Ok(Loaded { config: self.config, apps, settings: self.settings, warnings });
-        }
-        self.faults.sort_by(|one, other| one.origin.cmp(&other.origin));
-        Err(Faults(self.faults))
-    }
-
-    fn finish_apps(&mut self) -> Vec<App> {
-        let mut entries: Vec<_> = std::mem::take(&mut self.apps).into_iter().collect();
-        // The second of two with the same alias is known by its place, and has the fault.
-        entries.sort_by_key(|(name, _)| name.starts_with('#'));
-        let (mut apps, mut aliases) = (Vec::new(), BTreeSet::new());
-        for (name, Draft { config, origin, .. }) in entries {
-            let path = |key: &str| vec!["apps".to_owned(), name.clone(), key.to_owned()];
-            let mut faults = config.faults();
-            faults.extend(chunks::fault(&config.chunk_sizes).map(|text| ("chunk_sizes", text)));
-            faults
-                .extend(operation::unknown(config.limits.per_second_of.keys()).map(|text| ("limits", text)));
-            let secret = secret(&config).map_err(|fault| faults.push(fault));
-            if !aliases.insert(config.alias.clone()) && !config.alias.is_empty() {
-                faults.push(("alias", "is another app's alias already".to_owned()));
-            }
-            if self.refused(&path(SECRET)) {
-                // It is there, if not as it should be.
-                faults.retain(|(key, _)| *key != SECRET_FILE);
-            }
-            if let (Ok(Some(secret)), true) = (secret, faults.is_empty()) {
-                apps.push(App::new(&config, secret));
-            }
-            for (key, text) in faults {
-                self.consequence(path(key), &origin, text);
-            }
-            for (key, value) in APP_DEFAULTS {
-                if self.settings.iter().all(|setting| setting.path != path(key)) {
-                    self.settings.push(Setting::new(path(key), &Value::from(value), Origin::Default));
-                }
-            }
-        }
-        if aliases.is_empty()
-            && !self.faults.iter().any(|fault| fault.path.first().is_some_and(|key| key == "apps"))
-        {
-            let text =
-                "there is none: at least one [[apps]] with alias, app_key and app_secret_file is needed";
-            self.consequence(keys("apps"), &Origin::Default, text.to_owned());
-        }
-        apps
-    }
-
-    fn fault(&mut self, origin: Origin, path: Keys, text: String) {
+    pub(super) fn fault(&mut self, origin: Origin, path: Keys, text: String) {
         self.faults.push(Fault::new(origin, path, &text));
     }
 
-    fn refused(&self, path: &[String]) -> bool {
+    pub(super) fn refused(&self, path: &[String]) -> bool {
         self.faults.iter().any(|fault| fault.path == path)
     }
-
-    /// A fault of the whole, reported where the value came from, or else where it is missing. Nothing follows from a
-    /// value that has been refused.
-    fn consequence(&mut self, path: Keys, missing: &Origin, text: String) {
-        if self.refused(&path) {
-            return;
-        }
-        self.fault(self.origin(&path, missing), path, text);
-    }
-
-    /// Where a value came from, or else where it is missing.
-    fn origin(&self, path: &[String], missing: &Origin) -> Origin {
-        let setting = self.settings.iter().find(|setting| setting.path == path);
-        setting.map_or(missing, |setting| &setting.origin).clone()
-    }
-}
-
-/// The secret of an app, if it has one. White space around it is ignored: files end with a new line.
-pub(super) fn secret(app: &AppConfig) -> Result<Option<SecretString>, (&'static str, String)> {
-    let (key, text) = match (&app.app_secret, &app.app_secret_file) {
-        (Some(secret), _) => (SECRET, secret.expose_secret().to_owned()),
-        (None, Some(file)) => {
-            let unreadable = |error| (SECRET_FILE, format!("{} cannot be read: {error}", file.display()));
-            (SECRET_FILE, fs::read_to_string(file).map_err(unreadable)?)
-        }
-        (None, None) => return Ok(None),
-    };
-    if text.trim().is_empty() { Err((key, "is empty".to_owned())) } else { Ok(Some(text.trim().into())) }
 }
 
 /// Whether a path is that of a list, or of a table of one.
@@ -352,7 +214,7 @@ fn is_list(path: &[String]) -> bool {
 }
 
 /// The path of the table of this list that a path leads into, or to.
-fn table_of<'a>(list: &List, path: &'a [String]) -> Option<&'a [String]> {
+pub(super) fn table_of<'a>(list: &List, path: &'a [String]) -> Option<&'a [String]> {
     path.get(..=list.path.len()).filter(|table| table[..list.path.len()] == *list.path)
 }
 

@@ -88,7 +88,7 @@ fn secret_under(folder: &Folder, variable: &str, value: &str) -> String {
     loader.file(&folder.config());
     loader.variable(variable, OsStr::new(value));
     let app = loader.apps.into_values().next().expect("the file has an app");
-    load::secret(&app.config).expect("a readable secret").expect("a secret").expose_secret().to_owned()
+    finish::secret(&app.config).expect("a readable secret").expect("a secret").expose_secret().to_owned()
 }
 
 /// The faults of a file.
