@@ -4,6 +4,10 @@ use tonic::{Code, Status};
 
 use super::{Draft, Reason};
 
+/// Of a method that is not there the framework says nothing at all.
+const NO_SUCH_RPC: &str =
+    "there is no such RPC here: is its name right, and is the client newer than the gateway?";
+
 /// What the gRPC framework says, as an error of its own, of requests that it cannot read.
 const MALFORMED: [&str; 5] =
     ["failed to decode", "EOF decoding", "Error decompressing", "protocol error", "Missing request message"];
@@ -11,7 +15,10 @@ const MALFORMED: [&str; 5] =
 /// Gives an error of the gRPC framework itself (an unknown method, a message that is too large) the code and reason
 /// that the contract has for it.
 pub(in crate::service) fn of_framework(status: &Status) -> Status {
-    let message = status.message().to_owned();
+    let message = match (status.code(), status.message()) {
+        (Code::Unimplemented, "") => NO_SUCH_RPC.to_owned(),
+        (_, message) => message.to_owned(),
+    };
     let reason = match status.code() {
         Code::Unimplemented => Reason::NotImplemented,
         // Too large as it is, or when decompressed.
