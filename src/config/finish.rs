@@ -51,6 +51,7 @@ impl Loader {
         ];
         let aliases = self.apps.values().map(|app| app.config.alias.as_str()).collect();
         let (of_auth, of_events) = (auth.faults(&aliases), events.faults(&aliases));
+        let of_shares = limits.share_faults(!auth.mode.is_none());
         for (path, text) in faults.into_iter().flatten() {
             self.consequence(keys(path), &Origin::Default, text);
         }
@@ -61,6 +62,10 @@ impl Loader {
         }
         for (path, text) in of_events {
             self.consequence(keys(&path), &Origin::Default, text);
+        }
+        for (caller, text) in of_shares {
+            let path = ["limits".to_owned(), "shares".to_owned(), caller];
+            self.consequence(path.to_vec(), &Origin::Default, text);
         }
         let apps = self.finish_apps();
         if self.faults.is_empty() {

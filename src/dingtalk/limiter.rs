@@ -60,10 +60,23 @@ impl LimitsConfig {
         if self.egress_window.is_zero() {
             faults.push(("limits.egress_window", "must be longer than zero".to_owned()));
         }
-        if self.shares.values().any(|share| !(1..=SHARE_MAX).contains(share)) {
-            faults.push(("limits.shares", format!("must be 1 to {SHARE_MAX} each")));
-        }
         faults
+    }
+
+    /// What keeps the shares from being used, as (caller, fault).
+    pub fn share_faults(&self, callers_prove_who_they_are: bool) -> Vec<(String, String)> {
+        let fault = |share: &u32| {
+            if callers_prove_who_they_are {
+                Some(
+                    "would mean nothing with auth.mode: its share belongs in its [[auth.callers]]".to_owned(),
+                )
+            } else if !(1..=SHARE_MAX).contains(share) {
+                Some(format!("must be 1 to {SHARE_MAX}"))
+            } else {
+                None
+            }
+        };
+        self.shares.iter().filter_map(|(caller, share)| Some((caller.clone(), fault(share)?))).collect()
     }
 }
 

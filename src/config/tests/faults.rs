@@ -58,6 +58,8 @@ fn a_bad_value_is_reported_with_its_line_its_path_and_what_is_allowed() {
         ("dingtalk", r#"max_response_size = "0B""#, "must be at least 1 byte"),
         ("limits", "egress_calls = 0", "must be at least 1"),
         ("limits", r#"egress_window = "0s""#, "must be longer than zero"),
+        ("limits", "shares.orders = 0", "must be 1 to 1000"),
+        ("limits", r#"shares."the.orders" = 1001"#, "must be 1 to 1000"),
         ("token", r#"backoff_min = "0s""#, "must be longer than zero"),
         ("token", r#"backoff_min = "1m""#, "is longer than token.backoff_max"),
         ("retry", r#"base = "3s""#, "is longer than retry.max"),
@@ -80,7 +82,7 @@ fn a_bad_value_is_reported_with_its_line_its_path_and_what_is_allowed() {
         ("telemetry", "sampler_arg = 1.5", "must be between 0 and 1"),
     ] {
         let text = FILE.replace("[server]\ngrpc_addr = \"127.0.0.1:0\"", &format!("[{section}]\n{setting}"));
-        let key = setting.split(' ').next().unwrap();
+        let key = setting.split(' ').next().unwrap().replace('"', "");
         let found = faults(&text);
         let expected = format!("dinggate.toml:2: {section}.{key}: {fault}");
         assert!(found.contains(&expected), "no {expected} in {found:#?}");

@@ -116,6 +116,11 @@ fn modes_and_callers_belong_together() {
         without
             .contains("dinggate.toml:5: auth.mode: is \"none\", so that [[auth.callers]] would mean nothing")
     );
+    let shared = faults("[[apps]]", "[limits]\nshares = { \"the.orders\" = 3 }\n[[apps]]");
+    assert!(
+        shared.contains("dinggate.toml:15: limits.shares.the.orders: would mean nothing with auth.mode"),
+        "{shared}"
+    );
     let nobody = folder("");
     let text = fs::read_to_string(nobody.config()).unwrap();
     let (before, rest) = text.split_once("[[auth.callers]]").unwrap();
