@@ -64,9 +64,8 @@ proto: python-tools ## lint the protos, check their format, and that they do not
 	scripts/check_proto_breaking.sh
 
 .PHONY: chart
-chart: build python-tools ## check the Helm chart with Helm 3 and 4, Kubernetes schemas and the built binary; its alerts with promtool
+chart: build python-tools promtool ## check the Helm chart with Helm 3 and 4, Kubernetes schemas and the built binary; its alerts with promtool
 	scripts/install_helm.sh
-	scripts/install_prometheus.sh
 	scripts/write_chart_readme.sh --check
 	$(TOOLS)/python scripts/dashboards.py --check
 	promtool check rules helm/dinggate/rules/dinggate.yaml
@@ -81,8 +80,7 @@ chart-docs: python-tools ## write the chart's README and dashboards (`make chart
 
 # Not part of CI: pictures are for eyes. No Grafana needed: a Prometheus evaluates the queries, matplotlib draws.
 .PHONY: draw-dashboards
-draw-dashboards: build python-tools redis-server ## draw the dashboards from two gateways under load, to target/dashboards (three minutes)
-	scripts/install_prometheus.sh
+draw-dashboards: build python-tools redis-server promtool ## draw the dashboards from two gateways under load, to target/dashboards (three minutes)
 	@scripts/install_python_tools.sh tests/dashboards/requirements.txt .tools/draw
 	$(TOOLS)/python tests/dashboards/load.py $(BINARY) $(TARGET_DIR)/dashboards .tools/draw/bin/python
 
@@ -147,11 +145,11 @@ python-tools:
 
 .PHONY: redis-server
 redis-server:
-	@scripts/install_redis.sh
+	@scripts/install_package.sh redis-server redis-server "the tests need (in version 5 or newer)"
 
 .PHONY: promtool
 promtool:
-	@scripts/install_prometheus.sh
+	@scripts/install_package.sh promtool prometheus "the checks of metrics and alerts need"
 
 .PHONY: rust-tools
 rust-tools:

@@ -63,8 +63,7 @@ impl Redis {
             .current_dir(self.folder.path())
             .stdout(Stdio::piped())
             .spawn();
-        let mut server =
-            server.expect("these tests need redis-server on the PATH: run scripts/install_redis.sh");
+        let mut server = server.expect("these tests need redis-server on the PATH: run make redis-server");
         let output = BufReader::new(server.stdout.take().unwrap());
         self.server = Some(server);
         let mut said = Vec::new();
