@@ -7,6 +7,7 @@
 //! only; `ARCHITECTURE.md` has the map, and a test holds it.
 
 pub mod audit;
+mod causes;
 pub mod config;
 pub mod dingtalk;
 pub mod event;

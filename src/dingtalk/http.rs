@@ -11,6 +11,7 @@ use super::{
     client::DingtalkConfig,
     error::{Applied, Error},
 };
+use crate::causes::chain;
 
 const TOKEN_HEADER: &str = "x-acs-dingtalk-access-token";
 const REQUEST_ID_HEADER: &str = "x-acs-request-id";
@@ -124,17 +125,6 @@ fn failed(error: reqwest::Error) -> Error {
     } else {
         Error::Lost(chain(&error))
     }
-}
-
-/// The error with its causes, which hold the useful part.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -7,6 +7,8 @@ use reqwest::{Certificate, Client, redirect};
 use tokio::time::timeout;
 use url::Url;
 
+use crate::causes::chain;
+
 /// For the whole exchange.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// A key takes half a kilobyte.
@@ -66,15 +68,4 @@ impl Fetch {
 
 fn read(file: &PathBuf) -> Result<Vec<u8>, String> {
     fs::read(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))
-}
-
-/// The error with its causes, which hold the useful part.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
