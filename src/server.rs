@@ -120,7 +120,7 @@ impl Server {
             metrics,
             grpc,
             http,
-            sources: Sources::bind(events).await?,
+            sources: Sources::bind(&events).await?,
             config: Arc::new(config),
         })
     }

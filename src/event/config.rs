@@ -130,10 +130,14 @@ impl EventsConfig {
         self.callback_addr.parse().ok()
     }
 
-    /// The secrets of pushes by HTTP, by alias; empty where there are to be none.
-    pub fn callbacks(&self) -> BTreeMap<String, Crypto> {
+    /// Reads the secrets of pushes by HTTP, by alias; empty where there are to be none.
+    pub fn callbacks(&self) -> Result<BTreeMap<String, Crypto>, String> {
         let wanted = self.callback.iter().filter(|_| self.mode.has_callbacks());
-        wanted.filter_map(|(alias, config)| Some((alias.clone(), config.crypto().ok()?))).collect()
+        let read = |(alias, config): (&String, &CallbackConfig)| match config.crypto() {
+            Ok(crypto) => Ok((alias.clone(), crypto)),
+            Err((key, text)) => Err(format!("events.callback.{alias}.{key}: {text}")),
+        };
+        wanted.map(read).collect()
     }
 
     /// What is kept of each log.

@@ -1,7 +1,8 @@
 //! Where events come in: wired here, and bound to a port of their own where that is wanted.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr};
 
+use anyhow::anyhow;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -9,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{bind, http};
 use crate::{
     dingtalk::{App, Client},
-    event::{Callbacks, EventsConfig, Feed, Streams, hear},
+    event::{Callbacks, EventsConfig, Feed, Mode, Streams, callback::crypto::Crypto, hear},
     group::Groups,
     store::Store,
 };
@@ -17,18 +18,22 @@ use crate::{
 /// The sources of events, not opened yet.
 #[derive(Debug)]
 pub(super) struct Sources {
-    config: EventsConfig,
+    mode: Mode,
+    /// What callbacks are opened with, by alias.
+    secrets: BTreeMap<String, Crypto>,
     /// Where DingTalk posts, if not to the HTTP port.
     listener: Option<TcpListener>,
 }
 
 impl Sources {
-    pub(super) async fn bind(config: EventsConfig) -> anyhow::Result<Self> {
+    pub(super) async fn bind(config: &EventsConfig) -> anyhow::Result<Self> {
+        // They were there when the configuration was loaded; that they still are is not certain.
+        let secrets = config.callbacks().map_err(|fault| anyhow!(fault))?;
         let listener = match config.callback_addr() {
             Some(addr) => Some(bind("events.callback_addr", addr).await?),
             None => None,
         };
-        Ok(Self { config, listener })
+        Ok(Self { mode: config.mode, secrets, listener })
     }
 
     /// The port of their own.
@@ -46,8 +51,8 @@ impl Sources {
         for app in &apps {
             tokio::spawn(hear(app.clone(), feed.clone(), groups.clone()));
         }
-        let streams = self.config.mode.has_stream().then(|| Streams::open(apps, client, feed, store));
-        let routes = http::callback_routes(Callbacks::new(self.config.callbacks(), feed.clone()));
+        let streams = self.mode.has_stream().then(|| Streams::open(apps, client, feed, store));
+        let routes = http::callback_routes(Callbacks::new(self.secrets, feed.clone()));
         let Some(listener) = self.listener else { return (streams, routes) };
         let posts = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
         // Pushes that are cut off come again.

@@ -1,10 +1,17 @@
 //! What DingTalk pushes, on its way to those who watch: by stream and by callback.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use dinggate::pb::group::{
-    self as pb, GapCause, group_event, group_event_service_client::GroupEventServiceClient,
-    watch_group_events_response::Item,
+use dinggate::{
+    config::Sources,
+    pb::group::{
+        self as pb, GapCause, group_event, group_event_service_client::GroupEventServiceClient,
+        watch_group_events_response::Item,
+    },
+    server::Server,
 };
 use dinggate_simulator::{Callback, Fault, GroupChange, PushRules};
 use serde_json::json;
@@ -16,7 +23,7 @@ use tokio::{
 };
 use tonic::Streaming;
 
-use crate::support::{Gateway, new_group};
+use crate::support::{Gateway, install_tls, new_group, sources};
 
 const APP: &str = "dingdemo";
 const SOON: Duration = Duration::from_secs(30);
@@ -190,6 +197,29 @@ async fn a_registration_that_is_refused_is_tried_again() {
 const TOKEN: &str = "gatewayToken01";
 const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
+/// With the secrets in these files.
+fn taking_callbacks(sources: Sources, token: &Path, key: &Path) -> Sources {
+    sources
+        .with("events.mode", "callback")
+        .with("events.callback.demo.token_file", token.to_str().unwrap())
+        .with("events.callback.demo.aes_key_file", key.to_str().unwrap())
+        .with("events.callback.demo.owner_keys", vec!["dingcorpdemo", APP])
+}
+
+#[tokio::test]
+async fn a_secret_that_has_gone_meanwhile_keeps_the_gateway_from_starting() {
+    let folder = TempDir::new().unwrap();
+    let (token, key) = (folder.path().join("token"), folder.path().join("key"));
+    std::fs::write(&token, TOKEN).unwrap();
+    std::fs::write(&key, AES_KEY).unwrap();
+    install_tls();
+    let loaded = taking_callbacks(sources("http://127.0.0.1:1"), &token, &key).load().unwrap();
+    std::fs::remove_file(&key).unwrap();
+    let error = Server::build(loaded).await.unwrap_err().to_string();
+    let expected = format!("events.callback.demo.aes_key_file: {} cannot be read", key.display());
+    assert!(error.starts_with(&expected), "{error}");
+}
+
 /// A gateway that takes callbacks, and the folder with its secrets.
 async fn with_callback() -> (Gateway, TempDir, Callback) {
     let folder = TempDir::new().unwrap();
@@ -199,14 +229,7 @@ async fn with_callback() -> (Gateway, TempDir, Callback) {
         path
     };
     let (token, key) = (file("token", TOKEN), file("key", &format!("{AES_KEY}\n")));
-    let gateway = Gateway::start_with(|sources| {
-        sources
-            .with("events.mode", "callback")
-            .with("events.callback.demo.token_file", token.to_str().unwrap())
-            .with("events.callback.demo.aes_key_file", key.to_str().unwrap())
-            .with("events.callback.demo.owner_keys", vec!["dingcorpdemo", APP])
-    })
-    .await;
+    let gateway = Gateway::start_with(|sources| taking_callbacks(sources, &token, &key)).await;
     let callback = Callback::new(&format!("http://{}/callback/demo", gateway.http_addr), TOKEN, AES_KEY, APP);
     (gateway, folder, callback)
 }
