@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dinggate::{
+    event::{Cause, Change, Gap},
     metrics::definitions::{ALL, Definition, Kind},
     pb::group as pb,
 };
@@ -13,15 +14,12 @@ use tonic::{Code, Request};
 
 use crate::{
     contract,
+    events::event,
     support::{Gateway, new_group, reason},
 };
 
-/// Nothing makes these here: the port speaks no TLS, and events are not served yet.
-const ABSENT: [&str; 3] = [
-    "dinggate_tls_certificate_expiry_timestamp_seconds",
-    "dinggate_events_total",
-    "dinggate_event_gaps_total",
-];
+/// Nothing makes this here: the port speaks no TLS.
+const ABSENT: [&str; 1] = ["dinggate_tls_certificate_expiry_timestamp_seconds"];
 
 /// The numbers of a scrape by their series, as Prometheus writes it.
 pub struct Scrape(BTreeMap<String, f64>);
@@ -160,6 +158,8 @@ async fn troubled() -> Gateway {
     let status = gateway.groups.clone().get_group(read).await.unwrap_err();
     assert_eq!(reason(&status), "SERVER_OVERLOADED");
     hanging.abort();
+    gateway.feed.accept("demo", None, vec![event("e1", 1, Change::GroupDisbanded)]).await.unwrap();
+    gateway.feed.gap("demo", None, Gap { from: 1, to: 2, cause: Cause::Reconnected }).await.unwrap();
     gateway
 }
 
@@ -181,6 +181,8 @@ async fn trouble_is_counted_by_what_it_is() {
         (r#"dinggate_throttled_total{app="demo",operation="group.create",source="dingtalk"}"#, 1.0),
         (r#"dinggate_breaker_open{app="demo",operation="group.create"}"#, 1.0),
         (r#"dinggate_rejected_total{reason="overload"}"#, 1.0),
+        (r#"dinggate_events_total{app="demo",type="group_disbanded"}"#, 1.0),
+        (r#"dinggate_event_gaps_total{app="demo",cause="reconnected"}"#, 1.0),
     ] {
         assert_eq!(scrape.get(series), Some(number), "{series}");
     }
