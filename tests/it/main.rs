@@ -39,6 +39,7 @@ mod roles;
 mod scenes;
 mod secrets;
 mod server_tls;
+mod silence;
 mod templates;
 mod tls;
 mod tokens;
