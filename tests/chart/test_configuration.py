@@ -64,8 +64,14 @@ class Configuration(unittest.TestCase):
             "url_file": "/etc/dinggate/redis/url",
             "ca_file": "/etc/dinggate/redis/ca.crt",
         })
+        self.assertEqual(read["events"]["callback"], {"private": {
+            "token_file": "/etc/dinggate/callbacks/private-token",
+            "aes_key_file": "/etc/dinggate/callbacks/private-aes-key",
+            "owner_keys": ["dingprivate", "dingcorp"],
+        }})
         for folder, secret in [
             ("secrets", "dinggate-apps"),
+            ("callbacks", "dinggate-callbacks"),
             ("redis", "dinggate-redis"),
             ("tokens", "dinggate-tokens"),
             ("jwks", "dinggate-jwks"),

@@ -20,6 +20,8 @@ PLAIN = {
     "tokens/tokens": f"orders sha256:{'0' * 64}\n",
     "jwks/issuer.json": KEY_SET,
     "kubernetes/token": "a-token",
+    "callbacks/private-token": "a-token",
+    "callbacks/private-aes-key": "a" * 43,
 }
 CERTIFICATES = ("tls/tls.crt", "client-ca/ca.crt", "client-ca/bundle.crt", "redis/ca.crt", "redis/redis-ca.crt", "kubernetes/ca.crt")
 

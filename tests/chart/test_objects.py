@@ -109,9 +109,10 @@ class Network(unittest.TestCase):
     def test_ports_follow_the_configuration(self):
         documents = render(values("everything"))
         ports = {port["name"]: port["containerPort"] for port in container(documents)["ports"]}
-        self.assertEqual(ports, {"grpc": 6000, "http": 6001})
+        self.assertEqual(ports, {"grpc": 6000, "http": 6001, "callback": 6002})
         service = one(documents, "Service", "dingtalk-gate")["spec"]["ports"]
-        self.assertEqual([(port["port"], port["targetPort"]) for port in service], [(80, "grpc"), (8080, "http")])
+        led = [(port["port"], port["targetPort"]) for port in service]
+        self.assertEqual(led, [(80, "grpc"), (8080, "http"), (8443, "callback")])
         headless = one(documents, "Service", "-headless")["spec"]
         self.assertEqual((headless["clusterIP"], headless["ports"][0]["port"]), ("None", 6000))
         metrics = one(documents, "Service", "-metrics")["spec"]
@@ -183,6 +184,14 @@ class Policy(unittest.TestCase):
         self.assertEqual((http["from"], http["ports"][0]["port"]), ([{"namespaceSelector": {}}], "http"))
         grpc, _ = one(render(values("production")), "NetworkPolicy")["spec"]["ingress"]
         self.assertEqual(grpc["from"], values("production")["networkPolicy"]["grpcFrom"])
+
+    def test_pushes_come_to_a_port_of_their_own_or_to_none(self):
+        addr = {"mode": "callback", "callback_addr": "0.0.0.0:8081"}
+        *_, callback = self.policy(config__events=addr)["ingress"]
+        self.assertEqual((callback["from"], callback["ports"][0]["port"]), ([{"namespaceSelector": {}}], "callback"))
+        *_, callback = one(render(values("everything")), "NetworkPolicy")["spec"]["ingress"]
+        self.assertEqual(callback["from"], values("everything")["networkPolicy"]["callbackFrom"])
+        self.assertEqual([rule["ports"][0]["port"] for rule in self.policy()["ingress"]], ["grpc", "http"])
 
     def test_the_users_rules_stand_beside_the_charts(self):
         given = values("everything")["networkPolicy"]["egress"]

@@ -36,6 +36,12 @@ class Refusals(unittest.TestCase):
             ({"autoscaling": {"enabled": True, "targetCPU": None}}, "autoscaling has nothing to go by"),
             ({"grpcRoute": {"enabled": True}}, "set grpcRoute.parentRefs"),
             ({"ingress": {"enabled": True}}, "set ingress.hosts"),
+            ({"config__events": {"callback_addr": "0.0.0.0"}}, "config.events.callback_addr must end in a port"),
+            ({"config__events": {"callback": {"demo": {"token_file": "/etc/dinggate/callbacks/t"}}}},
+             "set events.callbacks.existingSecret"),
+            ({"events__callbacks__existingSecret": "callbacks"}, "has secrets of no app"),
+            ({"ingress__hosts": [{"host": "a", "paths": [{"path": "/callback", "port": "callback"}]}]},
+             "a/callback leads to the port callback, which is not there"),
             ({"sandbox": {"enabled": True}}, "or the sandbox"),
         ]:
             with self.subTest(overrides=overrides), self.assertRaisesRegex(helm.Refused, sentence):
@@ -68,6 +74,8 @@ class Refusals(unittest.TestCase):
             {"maxSurge": "some"},
             {"ingress__hosts": [{"host": "a", "paths": [{"path": "/", "port": "https"}]}]},
             {"networkPolicy__from": []},
+            {"events__callbacks__token": "x"},
+            {"config__events": {"callback_addr": 8081}},
             {"metrics__serviceMonitor__intervall": "30s"},
             {"metrics__dashboards__labels": {"grafana_dashboard": 1}},
             {"terminationGracePeriodSeconds": "45s"},

@@ -3,7 +3,7 @@ The configuration file: the values' `config`, and the paths of what the chart mo
 deployment carries its checksum, so that a change restarts the pods.
 */}}
 {{- define "dinggate.configFile" -}}
-{{- $server := dict -}}{{- $auth := dict -}}{{- $store := dict -}}
+{{- $server := dict -}}{{- $auth := dict -}}{{- $store := dict -}}{{- $events := dict -}}
 {{- if include "dinggate.tlsSecret" . -}}
 {{- $tls := dict
   "cert" (printf "/etc/dinggate/tls/%s" .Values.tls.certKey)
@@ -24,8 +24,16 @@ deployment carries its checksum, so that a change restarts the pods.
 {{- $_ := set $store "ca_file" (printf "/etc/dinggate/redis/%s" .) -}}
 {{- end -}}
 {{- end -}}
+{{- if .Values.events.callbacks.existingSecret -}}
+{{- $callback := dict -}}
+{{- range $alias, $_ := dig "events" "callback" dict .Values.config -}}
+{{- $file := printf "/etc/dinggate/callbacks/%s" $alias -}}
+{{- $_ := set $callback $alias (dict "token_file" (printf "%s-token" $file) "aes_key_file" (printf "%s-aes-key" $file)) -}}
+{{- end -}}
+{{- $_ := set $events "callback" $callback -}}
+{{- end -}}
 {{- $derived := dict -}}
-{{- range $section, $content := dict "server" $server "auth" $auth "store" $store -}}
+{{- range $section, $content := dict "server" $server "auth" $auth "store" $store "events" $events -}}
 {{- if $content -}}{{- $_ := set $derived $section $content -}}{{- end -}}
 {{- end -}}
 {{- include "dinggate.toml" (merge (deepCopy .Values.config) $derived) | trim -}}

@@ -67,6 +67,11 @@ annotations:
 {{- regexFind "[0-9]+$" . -}}
 {{- end -}}
 
+{{/* The port that DingTalk's pushes have to themselves, if they have one. */}}
+{{- define "dinggate.callbackPort" -}}
+{{- include "dinggate.port" (dig "events" "callback_addr" "" .Values.config) -}}
+{{- end -}}
+
 {{/* Not empty where the gateway's port speaks TLS. */}}
 {{- define "dinggate.tls" -}}
 {{- if or .Values.tls.existingSecret .Values.tls.certManager.enabled (dig "server" "tls" "cert" "" .Values.config) -}}

@@ -31,6 +31,7 @@
   "redis" .Values.redis.existingSecret
   "tokens" .Values.auth.staticTokens.existingSecret
   "jwks" .Values.auth.jwks.existingSecret
+  "callbacks" .Values.events.callbacks.existingSecret
   "tls" (include "dinggate.tlsSecret" .)
   "client-ca" .Values.tls.clientCa.existingSecret
 -}}

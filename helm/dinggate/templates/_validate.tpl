@@ -47,6 +47,7 @@
   "redis" "redis.existingSecret"
   "tokens" "auth.staticTokens.existingSecret"
   "jwks" "auth.jwks.existingSecret"
+  "callbacks" "events.callbacks.existingSecret"
   "kubernetes" "auth.kubernetes.enabled"
   "tls" "tls.existingSecret"
   "client-ca" "tls.clientCa.existingSecret"
@@ -58,6 +59,9 @@
 {{- if and (hasPrefix "/var/log/dinggate/" (dig "audit" "path" "" .Values.config)) (not .Values.audit.volume) -}}
 {{- $faults = append $faults "config.audit.path is under /var/log/dinggate, where nothing is mounted; set audit.volume, or log to standard output with \"-\"" -}}
 {{- end -}}
+{{- if and .Values.events.callbacks.existingSecret (not (dig "events" "callback" dict .Values.config)) -}}
+{{- $faults = append $faults "events.callbacks.existingSecret has secrets of no app; name the apps as config.events.callback.<alias>, each with its owner_keys" -}}
+{{- end -}}
 {{- toJson $faults -}}
 {{- end -}}
 
@@ -67,6 +71,10 @@
 {{- if not (regexMatch ":[1-9][0-9]*$" (get $.Values.config.server $key | toString)) -}}
 {{- $faults = append $faults (printf "config.server.%s must end in a port, as 0.0.0.0:50051 does" $key) -}}
 {{- end -}}
+{{- end -}}
+{{- $callbackAddr := dig "events" "callback_addr" "" .Values.config -}}
+{{- if and $callbackAddr (not (regexMatch ":[1-9][0-9]*$" $callbackAddr)) -}}
+{{- $faults = append $faults "config.events.callback_addr must end in a port, as 0.0.0.0:8081 does, or be empty" -}}
 {{- end -}}
 {{- $durations := true -}}
 {{- range $key := list "drain_delay" "drain_timeout" -}}
@@ -113,6 +121,15 @@
 {{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
 {{- $faults = append $faults "ingress.enabled needs a host name: set ingress.hosts" -}}
+{{- end -}}
+{{- if not (include "dinggate.callbackPort" .) -}}
+{{- range $host := .Values.ingress.hosts -}}
+{{- range .paths -}}
+{{- if eq .port "callback" -}}
+{{- $faults = append $faults (printf "ingress: %s%s leads to the port callback, which is not there; set config.events.callback_addr, or take the port http" $host.host .path) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- toJson $faults -}}
 {{- end -}}
