@@ -8,7 +8,6 @@ import collections
 import contextlib
 import json
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,11 @@ import grpc
 from google.protobuf import descriptor_pool, json_format, message_factory
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+import processes
+from processes import free_addresses, wait_until_open
 
 REPLICAS = 3
 CALLERS = 12
@@ -65,29 +69,6 @@ CHANNEL_OPTIONS = [
     # Callers are services of their own: no connections shared between them.
     ("grpc.use_local_subchannel_pool", 1),
 ]
-
-
-def free_addresses(count):
-    """Addresses nobody listens on; held open together, so that they differ."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    addresses = [f"127.0.0.1:{held.getsockname()[1]}" for held in sockets]
-    for held in sockets:
-        held.close()
-    return addresses
-
-
-def wait_until_open(address):
-    """Until something listens there."""
-    host, port = address.split(":")
-    give_up = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            socket.create_connection((host, int(port)), timeout=1).close()
-            return
-        except OSError:
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(0.05)
 
 
 class Replica:
@@ -215,16 +196,10 @@ def main(binary):
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
 
-        def background(name, *command):
-            log = stack.enter_context((folder / f"{name}.log").open("wb"))
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-            stack.callback(process.wait)
-            stack.callback(process.kill)
-
-        background("redis", "redis-server", "--bind", "127.0.0.1", "--port", redis.split(":")[1], "--save", "")
-        background("simulator", binary, "simulator", "--dingtalk-addr", dingtalk)
-        for address in (redis, dingtalk):
-            wait_until_open(address)
+        processes.redis(stack, folder / "redis.log", redis)
+        log = folder / "simulator.log"
+        processes.background(stack, log, binary, "simulator", "--dingtalk-addr", dingtalk)
+        wait_until_open(dingtalk)
         control(dingtalk, "quotas", b"{}")
 
         replicas = []

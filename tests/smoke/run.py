@@ -5,25 +5,19 @@ check its metrics, and stops it with Ctrl-C's signal.
 """
 
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import urllib.request
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1]))
+
+from processes import free_addresses
+
 CLIENT = Path(__file__).with_name("smoke.py")
 CLIENT_SECONDS = 60
 STOP_SECONDS = 30
-
-
-def free_addresses(count):
-    """Addresses nobody listens on; held open together, so that they differ."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    addresses = [f"127.0.0.1:{held.getsockname()[1]}" for held in sockets]
-    for held in sockets:
-        held.close()
-    return addresses
 
 
 def run_client(gateway, target):
