@@ -101,7 +101,7 @@ rolling: build python-tools redis-server ## restart three replicas under load: n
 	$(TOOLS)/python tests/rolling/run.py $(BINARY)
 
 .PHONY: test-clients
-test-clients: build python-tools ## build the programs in clients/ and run them (needs Go, Java, Node and Python)
+test-clients: build python-tools redis-server ## build the programs in clients/ and run them (needs Go, Java, Node and Python)
 	@scripts/install_python_tools.sh tests/clients/requirements.txt .tools/clients
 	.tools/clients/bin/python tests/clients/run.py $(BINARY)
 

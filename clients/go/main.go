@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-const usage = "dinggate-example example | vectors FILE | check NAME | probe | trace: see ../CONTRACT.md"
+const usage = "dinggate-example example | watch SECONDS [TOKEN] | vectors FILE | check NAME | probe | trace: see ../CONTRACT.md"
 
 type usageError struct{ error }
 
@@ -41,6 +41,10 @@ func run(ctx context.Context, arguments []string) error {
 	switch {
 	case command == "example" && len(arguments) == 0:
 		return runExample(ctx, conn)
+	case command == "watch" && len(arguments) == 1:
+		return runWatch(ctx, conn, arguments[0], "")
+	case command == "watch" && len(arguments) == 2:
+		return runWatch(ctx, conn, arguments[0], arguments[1])
 	case command == "vectors" && len(arguments) == 1:
 		return runVectors(ctx, conn, simulator, arguments[0])
 	case command == "check" && len(arguments) == 1:

@@ -3,7 +3,7 @@
 use std::{error::Error, path::Path};
 
 const PROTO: &str = "../../proto";
-const FILES: [&str; 3] = ["error_reason", "group_service", "member_service"];
+const FILES: [&str; 4] = ["error_reason", "group_event_service", "group_service", "member_service"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={PROTO}");

@@ -5,7 +5,6 @@ import os
 import queue
 import re
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -18,12 +17,6 @@ ANY_PORT = "127.0.0.1:0"
 
 class GatewayError(Exception):
     """The gateway did not start or end as it should."""
-
-
-def free_address():
-    """An address nobody listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return f"127.0.0.1:{held.getsockname()[1]}"
 
 
 class Sandbox:

@@ -74,6 +74,11 @@ class Run:
         self.finish()
         raise AssertionError(f"no line {wanted!r} before the end\n{self.told()}")
 
+    @property
+    def pipes(self):
+        """Standard output and standard error, for who reads them as they come and not with `finish`."""
+        return self._process.stdout, self._process.stderr
+
     def say(self, line):
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
@@ -99,8 +104,12 @@ class Run:
 
     def __exit__(self, *error):
         if self._process.poll() is None:
-            self._process.kill()
+            self.kill()
             self._process.communicate()
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
 
 
 def expect(condition, sentence):
@@ -154,6 +163,6 @@ PROGRAMS = [
         {"cargo": "Rust 1.89 or newer, rustup.rs"},
         [["cargo", "build", "--quiet", "--locked", "--target-dir", "target"]],
         ["target/debug/dinggate-example"],
-        checks=("usage", "probe", "example", "tls", "mtls", "tokens"),
+        checks=("usage", "probe", "example", "watch", "watch_refused", "tls", "mtls", "tokens"),
     ),
 ]

@@ -1,6 +1,6 @@
 """Builds the client programs in clients/ and runs each against the sandbox: clients/CONTRACT.md says what has to come out.
 
-    python run.py target/debug/dinggate [--only go python]
+    python run.py target/debug/dinggate [--only go python] [--checks watch]
 
 Ends with a table of programs and checks. Nothing is skipped: a missing toolchain is an error.
 """
@@ -12,9 +12,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1]))
+
 import identity
 import traces
-from gateway import Sandbox, free_address
+import watching
+from gateway import Sandbox
+from processes import free_addresses
 from program import CLIENTS, PROGRAMS, expect, succeeded
 from receiver import Receiver
 
@@ -29,7 +33,7 @@ def environment(sandbox):
 
 def usage(binary, program):
     """What makes no sense is refused before anything is sent."""
-    nowhere = {"DINGGATE_ADDR": free_address()}
+    nowhere = {"DINGGATE_ADDR": free_addresses(1)[0]}
     for given in [
         {},
         {**nowhere, "DINGGATE_TOKEN_FILE": "/dev/null"},
@@ -38,7 +42,7 @@ def usage(binary, program):
     ]:
         run = program.run("probe", **given)
         expect(run.code == 2 and run.errors.strip() and not run.output, f"with {given}: {run.told()}")
-    for arguments in [[], ["nonsense"], ["example", "nonsense"]]:
+    for arguments in [[], ["nonsense"], ["example", "nonsense"], ["watch"], ["watch", "soon"]]:
         run = program.run(*arguments, **nowhere)
         expect(run.code == 2 and run.errors.strip() and not run.output, f"with {arguments}: {run.told()}")
 
@@ -70,7 +74,7 @@ def check(name, **settings):
 
 
 def late(binary, program):
-    addr = free_address()
+    [addr] = free_addresses(1)
     with program.start("check", "late", DINGGATE_ADDR=addr) as run:
         run.wait_for_line("calling")
         with Sandbox(binary, grpc_addr=addr):
@@ -94,7 +98,8 @@ def probe(binary, program):
     with Sandbox(binary) as sandbox:
         run = program.run("probe", DINGGATE_ADDR=sandbox.addr)
         expect(run.code == 0 and run.lines() == ["OK"], run.told())
-    run = program.run("probe", DINGGATE_ADDR=free_address())
+    [nowhere] = free_addresses(1)
+    run = program.run("probe", DINGGATE_ADDR=nowhere)
     expect(run.code == 0 and run.lines() == ["UNAVAILABLE"], f"without a gateway: {run.told()}")
 
 
@@ -129,14 +134,16 @@ CHECKS = [
     late,
     restart,
     trace,
+    watching.watch,
+    watching.watch_refused,
     *identity.CHECKS,
 ]
 
 
-def run_checks(binary, program):
+def run_checks(binary, program, checks):
     """What came out of each check, and how long it took."""
     cells = {}
-    for passes in CHECKS:
+    for passes in checks:
         if program.checks and passes.__name__ not in program.checks:
             cells[passes.__name__] = "-"
             continue
@@ -152,9 +159,9 @@ def run_checks(binary, program):
     return cells
 
 
-def table(columns):
+def table(columns, checks):
     rows = [["", *columns]]
-    rows += [[passes.__name__, *(column[passes.__name__] for column in columns.values())] for passes in CHECKS]
+    rows += [[passes.__name__, *(column[passes.__name__] for column in columns.values())] for passes in checks]
     lines = ["".join(f"{cell:14}" for cell in row).rstrip() for row in rows]
     return "\n".join([*lines, "", "-: not a part of that program"])
 
@@ -172,15 +179,18 @@ def build(programs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binary", type=lambda path: Path(path).resolve(strict=True))
+    checks = {passes.__name__: passes for passes in CHECKS}
+    parser.add_argument("--checks", nargs="+", choices=checks, default=checks, help="and some checks")
     known = {program.language: program for program in PROGRAMS}
     parser.add_argument("--only", nargs="+", choices=known, default=known, help="some languages, while you work on them")
     arguments = parser.parse_args()
+    checks = [checks[name] for name in arguments.checks]
     programs = [known[language] for language in arguments.only]
     build(programs)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        cells = pool.map(lambda program: run_checks(arguments.binary, program), programs)
+        cells = pool.map(lambda program: run_checks(arguments.binary, program, checks), programs)
         columns = {program.language: column for program, column in zip(programs, cells)}
-    print(f"\n{table(columns)}\n", flush=True)
+    print(f"\n{table(columns, checks)}\n", flush=True)
     return int(any("RED" in cell for column in columns.values() for cell in column.values()))
 
 

@@ -1,9 +1,11 @@
-//! How a Rust service calls dinggate. `dinggate-example example` or `probe`: see ../CONTRACT.md.
+//! How a Rust service calls dinggate. `dinggate-example example`, `watch SECONDS [TOKEN]` or `probe`: see
+//! ../CONTRACT.md.
 
 mod connect;
 mod incident;
+mod watch;
 
-use std::{env, process::ExitCode, time::Duration};
+use std::{env, num::NonZeroU32, process::ExitCode, time::Duration};
 
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
@@ -19,6 +21,11 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 async fn example(settings: &Settings) -> Result<(), Failure> {
     incident::run(&connect::connect(settings)?).await
+}
+
+/// Watches from a token on, or from now on.
+async fn watch(settings: &Settings, seconds: NonZeroU32, token: &str) -> Result<(), Failure> {
+    Err(watch::print(connect::connect(settings)?, seconds.get(), token.to_owned()).await.into())
 }
 
 /// Prints the code, and the reason if there is one, of a call that changes nothing.
@@ -66,11 +73,15 @@ async fn main() -> ExitCode {
         }
     };
     let arguments: Vec<_> = env::args().skip(1).collect();
-    let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["example"] => example(&settings).await,
-        ["probe"] => probe(&settings).await,
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let seconds = words.get(1).and_then(|word| word.parse::<NonZeroU32>().ok());
+    let outcome = match (&words[..], seconds) {
+        (["example"], _) => example(&settings).await,
+        (["watch", _], Some(seconds)) => watch(&settings, seconds, "").await,
+        (["watch", _, token], Some(seconds)) => watch(&settings, seconds, token).await,
+        (["probe"], _) => probe(&settings).await,
         _ => {
-            eprintln!("dinggate-example example | probe: see ../CONTRACT.md");
+            eprintln!("dinggate-example example | watch SECONDS [TOKEN] | probe: see ../CONTRACT.md");
             return ExitCode::from(2);
         }
     };

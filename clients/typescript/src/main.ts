@@ -5,11 +5,13 @@ import type * as grpc from "@grpc/grpc-js";
 import { CHECKS, probe } from "./checks.js";
 import { connect, SERVICE_CONFIG } from "./connect.js";
 import { required, settings, UsageError } from "./environment.js";
+import { explain, isServiceError } from "./errors.js";
 import { example } from "./example.js";
 import { Incidents } from "./incident.js";
 import { runVectors } from "./vectors.js";
+import { printItem, watch } from "./watch.js";
 
-const USAGE = `usage: main.js example | vectors FILE | check ${Object.keys(CHECKS).join("|")} | probe | trace`;
+const USAGE = `usage: main.js example | watch SECONDS [TOKEN] | vectors FILE | check ${Object.keys(CHECKS).join("|")} | probe | trace`;
 
 /** What a command does with a channel, and whether gRPC may repeat its calls. It returns whether all is well. */
 interface Command {
@@ -18,12 +20,16 @@ interface Command {
 }
 
 function commandOf(args: string[]): Command {
-  const [name, argument] = args;
+  const [name, argument, token] = args;
   const check = name === "check" && argument !== undefined ? CHECKS[argument] : undefined;
   if (args.length === 1 && name === "example") return { repeats: true, run: succeeds(example) };
   if (args.length === 1 && name === "trace") return { repeats: true, run: succeeds(openTraced) };
   if (args.length === 1 && name === "probe") return { repeats: false, run: succeeds(printProbe) };
   if (args.length === 2 && check) return { repeats: true, run: (channel) => runCheck(argument!, check(channel)) };
+  if (name === "watch" && /^[1-9]\d*$/.test(argument ?? "") && args.length <= 3) {
+    const forever = (channel: grpc.Client) => watch(channel, Number(argument), token ?? "", printItem);
+    return { repeats: true, run: succeeds(forever) };
+  }
   if (args.length === 2 && name === "vectors") {
     required("DINGGATE_SIMULATOR");
     return { repeats: false, run: (channel) => runVectors(channel, argument!) };
@@ -69,6 +75,6 @@ async function main(): Promise<number> {
 }
 
 process.exitCode = await main().catch((error: Error) => {
-  console.error(error.message);
+  console.error(isServiceError(error) ? explain(error) : error.message);
   return error instanceof UsageError ? 2 : 1;
 });

@@ -1,12 +1,13 @@
-"""dinggate-example example | vectors FILE | check NAME | probe | trace: see ../../CONTRACT.md."""
+"""dinggate-example example | watch SECONDS [TOKEN] | vectors FILE | check NAME | probe | trace: see ../../CONTRACT.md."""
 
+import asyncio
 import os
 import sys
 from pathlib import Path
 
 import grpc
 
-from dinggate_example import checks, incident, tracing, vectors
+from dinggate_example import checks, incident, tracing, vectors, watch
 from dinggate_example.connect import WITHOUT_RETRIES, Settings, UsageError, connect
 
 
@@ -17,6 +18,8 @@ def run(arguments, environment):
         case ["example"]:
             with connect(settings) as channel:
                 incident.run(channel)
+        case ["watch", seconds, *token] if seconds.isdecimal() and int(seconds) > 0 and len(token) < 2:
+            asyncio.run(watch.run(lambda: connect(settings, library=grpc.aio), int(seconds), *token))
         case ["vectors", file]:
             with connect(settings, WITHOUT_RETRIES) as channel:
                 return vectors.run(channel, simulator, Path(file))

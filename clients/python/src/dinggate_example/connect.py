@@ -81,8 +81,9 @@ class TokenFile(grpc.AuthMetadataPlugin):
             callback((("authorization", f"Bearer {token}"),), None)
 
 
-def connect_tls(settings, options):
-    """`settings.ca` vouches for the gateway; `cert` and `key` (mTLS) or `token_file` say who we are."""
+def connect_tls(settings, options, library):
+    """`settings.ca` vouches for the gateway; `cert` and `key` (mTLS) or `token_file` say who we are.
+    `library` is `grpc`, or `grpc.aio` for asyncio."""
     credentials = grpc.ssl_channel_credentials(
         root_certificates=settings.ca.read_bytes(),
         private_key=settings.key and settings.key.read_bytes(),
@@ -91,12 +92,12 @@ def connect_tls(settings, options):
     if settings.token_file:
         token = grpc.metadata_call_credentials(TokenFile(settings.token_file))
         credentials = grpc.composite_channel_credentials(credentials, token)
-    return grpc.secure_channel(f"dns:///{settings.addr}", credentials, options)
+    return library.secure_channel(f"dns:///{settings.addr}", credentials, options)
 # [/docs:connect]
 
 
-def connect(settings, options=(("grpc.service_config", SERVICE_CONFIG),)):
+def connect(settings, options=(("grpc.service_config", SERVICE_CONFIG),), library=grpc):
     """One channel serves the whole program: it is safe to share between threads, and it reconnects by itself."""
     if settings.ca:
-        return connect_tls(settings, options)
-    return grpc.insecure_channel(f"dns:///{settings.addr}", options)
+        return connect_tls(settings, options, library)
+    return library.insecure_channel(f"dns:///{settings.addr}", options)

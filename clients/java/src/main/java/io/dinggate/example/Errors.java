@@ -8,7 +8,6 @@ import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
 import com.google.rpc.Status;
-import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import java.util.Optional;
 
@@ -32,10 +31,11 @@ final class Errors {
   }
 
   /** What went wrong: the code says what to do, the reason why, BadRequest where, and RetryInfo when to try again. */
-  static String explain(StatusRuntimeException error) {
+  static String explain(Exception error) {
     Status status = StatusProto.fromThrowable(error);
+    var code = io.grpc.Status.fromThrowable(error).getCode();
     String reason = detail(status, ErrorInfo.class).map(ErrorInfo::getReason).orElse("");
-    var text = new StringBuilder("%s %s: %s".formatted(error.getStatus().getCode(), reason, status.getMessage()));
+    var text = new StringBuilder("%s %s: %s".formatted(code, reason, status.getMessage()));
     detail(status, BadRequest.class).ifPresent(bad -> bad.getFieldViolationsList()
         .forEach(fault -> text.append("%n  %s: %s".formatted(fault.getField(), fault.getDescription()))));
     detail(status, RetryInfo.class).ifPresent(retry -> text.append(

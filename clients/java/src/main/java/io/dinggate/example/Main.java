@@ -2,6 +2,7 @@ package io.dinggate.example;
 
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
+import io.grpc.StatusRuntimeException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -9,13 +10,14 @@ import java.util.TreeSet;
 
 /** The command line. */
 public final class Main {
-  private static final String USAGE = "usage: java -jar dinggate-example.jar example | vectors FILE | check "
+  private static final String USAGE = "usage: java -jar dinggate-example.jar "
+      + "example | watch SECONDS [TOKEN] | vectors FILE | check "
       + String.join("|", new TreeSet<>(Checks.BY_NAME.keySet())) + " | probe | trace";
 
   /** What a command does with a channel. Returns whether all is as it should be. */
   @FunctionalInterface
   private interface Command {
-    boolean run(ManagedChannel channel) throws IOException;
+    boolean run(ManagedChannel channel) throws IOException, InterruptedException;
   }
 
   private Main() {}
@@ -31,7 +33,10 @@ public final class Main {
     } catch (UsageException e) {
       System.err.println(e.getMessage());
       return 2;
-    } catch (IOException | RuntimeException e) {
+    } catch (StatusRuntimeException e) {
+      System.err.println(Errors.explain(e));
+      return 1;
+    } catch (IOException | InterruptedException | RuntimeException e) {
       for (Throwable cause = e; cause != null; cause = cause.getCause()) {
         System.err.println(cause);
       }
@@ -39,15 +44,20 @@ public final class Main {
     }
   }
 
-  private static boolean run(List<String> args) throws IOException {
+  private static boolean run(List<String> args) throws IOException, InterruptedException {
     String command = args.isEmpty() ? "" : args.get(0);
-    boolean wantsArgument = command.equals("vectors") || command.equals("check");
-    if (args.size() != (wantsArgument ? 2 : 1)) {
+    int most = switch (command) {
+      case "watch" -> 3;
+      case "vectors", "check" -> 2;
+      default -> 1;
+    };
+    if (args.size() > most || args.size() < Math.min(most, 2)) {
       throw new UsageException(USAGE);
     }
     var connection = Environment.connection();
     return switch (command) {
       case "example" -> with(connection.repeatingChannel(), Main::example);
+      case "watch" -> watch(connection, args.get(1), args.size() > 2 ? args.get(2) : "");
       case "vectors" -> vectors(connection, Path.of(args.get(1)));
       case "check" -> check(connection, args.get(1));
       case "probe" -> with(connection.channel(), Main::probe);
@@ -56,7 +66,8 @@ public final class Main {
     };
   }
 
-  private static boolean with(ManagedChannelBuilder<?> builder, Command command) throws IOException {
+  private static boolean with(ManagedChannelBuilder<?> builder, Command command)
+      throws IOException, InterruptedException {
     ManagedChannel channel = builder.build();
     try {
       return command.run(channel);
@@ -70,12 +81,23 @@ public final class Main {
     return true;
   }
 
-  private static boolean vectors(Connection connection, Path file) throws IOException {
+  private static boolean watch(Connection connection, String seconds, String token)
+      throws IOException, InterruptedException {
+    if (!seconds.matches("[1-9]\\d{0,8}")) {
+      throw new UsageException(USAGE);
+    }
+    return with(connection.repeatingChannel(), channel -> {
+      new Watch(channel, Integer.parseInt(seconds), token, Watch::print).run();
+      return false; // it ends only by what went wrong
+    });
+  }
+
+  private static boolean vectors(Connection connection, Path file) throws IOException, InterruptedException {
     var simulator = Environment.simulator();
     return with(connection.channel(), channel -> new Vectors(channel, simulator).run(file));
   }
 
-  private static boolean check(Connection connection, String name) throws IOException {
+  private static boolean check(Connection connection, String name) throws IOException, InterruptedException {
     var check = Checks.BY_NAME.get(name);
     if (check == null) {
       throw new UsageException(USAGE);
@@ -97,7 +119,7 @@ public final class Main {
     return true;
   }
 
-  private static boolean trace(Connection connection) throws IOException {
+  private static boolean trace(Connection connection) throws IOException, InterruptedException {
     try (var telemetry = Tracing.start(Environment.required("OTEL_EXPORTER_OTLP_ENDPOINT"))) {
       return with(connection.repeatingChannel().intercept(Tracing.interceptor(telemetry)), channel -> {
         var incidents = new Incidents(channel);
