@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from urllib.request import urlopen
 
+import identity
 import processes
 from gateway import Sandbox
 from processes import free_addresses, wait_until_open
@@ -20,6 +21,8 @@ CONFIG = """
 grpc_addr = "{grpc}"
 http_addr = "127.0.0.1:0"
 drain_delay = "0s"
+max_connection_age = "{age}"
+max_connection_age_grace = "100ms"
 [store]
 kind = "redis"
 url = "redis://{redis}"
@@ -33,7 +36,7 @@ app_secret = "demo-secret"
 corp_id = "dingcorpdemo"
 api_url = "http://{dingtalk}"
 oapi_url = "http://{dingtalk}"
-"""
+""" + identity.TOKENS
 # DingTalk is patient, and tells some things twice.
 RULES = {"redelivery_ms": [500] * 100, "offline": "keep", "duplicates": 0.2}
 EVENTS, PER_SECOND = 100, 50
@@ -81,16 +84,21 @@ class Dingtalk:
 
 
 class Gateway:
-    """`dinggate serve`, again and again at the same address."""
+    """`dinggate serve`, again and again at the same address; over TLS, and callers have tokens."""
 
     def __init__(self, stack, folder, binary, addresses):
+        files = identity.Files(folder)
         self.address = addresses["grpc"]
-        self._stack, self._folder, self._binary, self._addresses = stack, folder, binary, addresses
-        self.start()
+        self.environment = {
+            "DINGGATE_ADDR": self.address, "DINGGATE_CA": folder / "ca.pem", **files.token("orders")
+        }
+        self._stack, self._folder, self._binary = stack, folder, binary
+        self._settings = {"folder": folder, **addresses}
+        self.start(age="2s")
 
-    def start(self, kept=KEPT):
+    def start(self, kept=KEPT, age="1h"):
         config = self._folder / "gateway.toml"
-        config.write_text(CONFIG.format(kept=kept, **self._addresses))
+        config.write_text(CONFIG.format(kept=kept, age=age, **self._settings))
         log = self._folder / "gateway.log"
         self._process = processes.background(self._stack, log, self._binary, "serve", "--config", config)
         wait_until_open(self.address)
@@ -116,7 +124,7 @@ class Watcher:
     """A program that watches, with a checkpoint each second. Its lines are read as they come."""
 
     def __init__(self, program, gateway, *token):
-        self._run = program.start("watch", "1", *token, DINGGATE_ADDR=gateway.address)
+        self._run = program.start("watch", "1", *token, **gateway.environment)
         self.items, self.resumed = [], []
         self._more = threading.Condition()
         takers = [lambda line: self.items.append(json.loads(line)), self.resumed.append]
@@ -192,7 +200,7 @@ def watch(binary, program):
 
 
 def through_trouble(dingtalk, gateway, watcher):
-    """A restart in good order, a crash, and a gateway that hangs; each amid a hundred events."""
+    """A connection that grows old, a restart in good order, a crash, and a gateway that hangs; amid events."""
 
     def amid_events():
         seen = len(watcher.events())
@@ -200,6 +208,7 @@ def through_trouble(dingtalk, gateway, watcher):
         watcher.wait_until(lambda: len(watcher.events()) >= seen + SOME, "events do not come")
 
     amid_events()
+    watcher.wait_until(lambda: watcher.resumed, "the connection does not grow old")
     gateway.stop()
     gateway.start()
     amid_events()
