@@ -11,11 +11,13 @@ ENV CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY simulator/Cargo.toml simulator/
-# The manifest names one test, so its file has to be there, although nothing is built of it.
-RUN mkdir -p src simulator/src tests/weather \
+COPY bench/Cargo.toml bench/
+# The manifests name one test and a member of the workspace, so their files have to be there, although nothing is built of
+# them.
+RUN mkdir -p src simulator/src bench/src tests/weather \
     && echo 'fn main() {}' >build.rs \
     && cp build.rs src/main.rs \
-    && touch src/lib.rs simulator/src/lib.rs tests/weather/main.rs \
+    && touch src/lib.rs simulator/src/lib.rs bench/src/lib.rs tests/weather/main.rs \
     && cargo build --release --locked --no-default-features
 
 FROM deps AS build

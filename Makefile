@@ -128,6 +128,25 @@ floods: rust-tools redis-server ## measure events under load, SIGKILL, cuts and 
 floods-quick: rust-tools redis-server ## the same in less than a minute, without what depends on the speed of the machine
 	cargo test --locked --test weather -- --quick --only events,watchers --json $(abspath $(TARGET_DIR))/tmp/floods.json
 
+# Not part of CI either, for the same reason. The gateway is built alone, so that no other crate adds features to it.
+.PHONY: bench-programs
+bench-programs: rust-tools
+	cargo build --profile profiling --locked --package dinggate --no-default-features
+	cargo build --profile profiling --locked --package dinggate-bench
+
+.PHONY: bench
+bench: bench-programs ## measure what a call costs, beside the least that forwards (ten minutes)
+	python3 bench/run.py $(TARGET_DIR)/profiling $(TARGET_DIR)/bench
+
+.PHONY: bench-quick
+bench-quick: bench-programs ## the same in a minute, roughly
+	python3 bench/run.py $(TARGET_DIR)/profiling $(TARGET_DIR)/bench-quick --quick
+
+.PHONY: bench-smoke
+bench-smoke: build ## see to it that all programs of the benchmark answer properly; measures nothing
+	cargo build --locked --package dinggate-bench
+	python3 bench/run.py $(TARGET_DIR)/debug $(TARGET_DIR)/bench-smoke --smoke
+
 .PHONY: ci
 ci: ## everything that CI runs
 	.ci/run

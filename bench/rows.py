@@ -1,0 +1,79 @@
+"""The rows of the table: which figure of whom, compared with which figure of whom, and how much is allowed."""
+
+import dataclasses
+import statistics
+
+
+@dataclasses.dataclass
+class Row:
+    what: str
+    ours: tuple  # subject and the names of a figure
+    reference: tuple | None
+    unit: str
+    at_most: float | None = None  # of the ratio; without a reference, of the figure
+    aim: float | None = None
+    minus: tuple | None = None  # taken off both sides
+
+
+DIRECT = ("direct",)
+
+
+def cpu(what, ours, call, reference, at_most, aim=None):
+    """At saturation and at half load: the bound has to hold at both."""
+    return [
+        Row(f"CPU per {what}, {name}", (ours, call, f"{load} cpu us"), (reference, call, f"{load} cpu us"), "µs",
+            at_most, aim)
+        for load, name in (("full", "saturated"), ("half", "at half load"))
+    ]
+
+
+def half(name, call, reference, at_most=None):
+    figure = f"half {name.replace('.', '')} us"
+    return Row(f"{name} at half load, {call}", ("gateway", call, figure), (reference, call, figure), "µs", at_most)
+
+
+ROWS = [
+    *cpu("forwarded call", "gateway", "send", "minimal", 0.65, 0.55),
+    *cpu("forwarded call, all sampled", "gateway, all sampled", "send", "minimal", 0.9),
+    *cpu("forwarded call", "gateway", "send", "bare", 1.25, 1.15),
+    *cpu("cached read", "gateway", "get", "echo", 0.6, 0.45),
+    Row("added p50, one call at a time", ("gateway", "send", "alone us"), ("minimal", "send", "alone us"), "µs", 0.8,
+        minus=DIRECT),
+    half("p50", "send", "minimal"),
+    half("p99", "send", "minimal", 1.0),
+    half("p99.9", "send", "minimal"),
+    half("p50", "get", "echo"),
+    half("p99", "get", "echo"),
+    half("p99.9", "get", "echo"),
+    Row("calls/s, saturated, send", ("gateway", "send", "full /s"), ("minimal", "send", "full /s"), "/s"),
+    Row("calls/s, saturated, get", ("gateway", "get", "full /s"), ("echo", "get", "full /s"), "/s"),
+    Row("resident memory, idle", ("gateway", "idle MiB"), None, "MiB", 24),
+    Row("resident memory, after load", ("gateway", "loaded MiB"), ("minimal", "loaded MiB"), "MiB"),
+    Row("start to SERVING", ("gateway", "start ms"), ("minimal", "start ms"), "ms"),
+]
+
+
+def look_up(figures, path):
+    for name in path:
+        figures = figures[name]
+    return figures
+
+
+def evaluate(row, rounds):
+    """Medians over the rounds. Ratios are taken within each round, between neighbours in time."""
+    def values(path):
+        own = [look_up(figures, path) for figures in rounds]
+        return [a - look_up(figures, row.minus) for a, figures in zip(own, rounds)] if row.minus else own
+
+    ours = values(row.ours)
+    result = {"what": row.what, "of": row.reference[0] if row.reference else None, "unit": row.unit,
+              "gateway": statistics.median(ours), "at_most": row.at_most, "aim": row.aim}
+    compared = ours
+    if row.reference:
+        references = values(row.reference)
+        compared = [a / b for a, b in zip(ours, references)]
+        result |= {"reference": statistics.median(references), "ratio": statistics.median(compared),
+                   "ratio_min": min(compared), "ratio_max": max(compared)}
+    if row.at_most is not None:
+        result["met"] = statistics.median(compared) <= row.at_most
+    return result
