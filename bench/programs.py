@@ -181,6 +181,6 @@ def load(folder, call, *programs, seconds, warmup, connections=16, in_flight=1, 
     if done.returncode:
         raise Failed(f"the load generator failed with {done.returncode}")
     outcome = json.loads(done.stdout)
-    if outcome["errors"] or not outcome["calls"]:
+    if outcome["errors"] or not outcome["answered"]:
         raise Failed(f"{outcome['errors']} calls failed, the first with: {outcome['first_error']}")
     return outcome
