@@ -25,11 +25,13 @@ test: rust-tools redis-server ## run all Rust tests
 .PHONY: fmt
 fmt: rust-tools python-tools ## format the Rust code and the protos
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 	$(TOOLS)/buf format --write
 
 .PHONY: fmt-check
 fmt-check: rust-tools
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 
 .PHONY: lint
 lint: fmt-check ## rustfmt and clippy, with and without the sandbox; a warning is an error
@@ -95,6 +97,10 @@ image: ## build both images without a registry and check them (root on Debian, s
 .PHONY: smoke
 smoke: build python-tools promtool ## run the sandbox as a process, call it with an independent Python client, lint its metrics
 	$(TOOLS)/python tests/smoke/run.py $(BINARY)
+
+.PHONY: fuzz
+fuzz: build fuzz-tools ## feed the readers of callbacks, frames and resume tokens with what strangers could send, for FUZZ_SECONDS
+	scripts/fuzz.sh
 
 .PHONY: rolling
 rolling: build python-tools redis-server ## restart three replicas under load: no RPC may fail
@@ -165,6 +171,10 @@ python-tools:
 .PHONY: redis-server
 redis-server:
 	@scripts/install_package.sh redis-server redis-server "the tests need (in version 5 or newer)"
+
+.PHONY: fuzz-tools
+fuzz-tools:
+	@scripts/install_package.sh c++ g++ "libFuzzer needs"
 
 .PHONY: promtool
 promtool:

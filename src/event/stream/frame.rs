@@ -1,8 +1,12 @@
 //! What goes over the websocket: JSON texts, of which only what we act on is read.
 
 use serde::{Deserialize, Serialize};
+use tracing::{debug, warn};
 
-use crate::event::payload::Cover;
+use crate::event::{
+    Event,
+    payload::{self, Cover},
+};
 
 /// A frame from DingTalk.
 #[derive(Debug, Deserialize)]
@@ -67,6 +71,49 @@ impl Frame {
             type_name: stated(event_type),
             born: event_born_time.as_ref().and_then(|time| time.parse().ok()),
         }
+    }
+}
+
+/// What is to be done with a frame.
+#[derive(Debug)]
+pub enum Taken {
+    /// To be kept; the id of its frame.
+    Event(String, Event),
+    /// An event of which only that it was is told; its answer.
+    KeptBack(String),
+    /// To be answered at once.
+    Answer(String),
+    /// The connection is about to end.
+    Disconnect,
+    /// It means nothing to us, and nobody waits for an answer.
+    Nothing,
+}
+
+/// Reads a frame.
+pub fn read(text: &str) -> Taken {
+    let Ok(frame) = serde_json::from_str::<Frame>(text) else {
+        warn!(size = text.len(), "a frame of the event stream is not understood");
+        return Taken::Nothing;
+    };
+    match frame.asks() {
+        Asked::Ping => Taken::Answer(pong(&frame)),
+        Asked::Disconnect => {
+            debug!(reason = frame.data, "dingtalk is about to close the event stream");
+            Taken::Disconnect
+        }
+        Asked::Event if payload::is_over_quota(&frame.data) => {
+            Taken::KeptBack(answer(&frame.headers.message_id, Verdict::Done))
+        }
+        Asked::Event => match payload::read(frame.cover(), &frame.data) {
+            Ok(event) => Taken::Event(frame.headers.message_id, event),
+            // Nobody could say what it is, now or later.
+            Err(error) => {
+                warn!(%error, "an event is left out");
+                Taken::Answer(answer(&frame.headers.message_id, Verdict::Done))
+            }
+        },
+        Asked::Other if frame.kind == "SYSTEM" => Taken::Nothing,
+        Asked::Other => Taken::Answer(answer(&frame.headers.message_id, Verdict::Unknown)),
     }
 }
 

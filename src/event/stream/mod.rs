@@ -9,6 +9,6 @@ mod session;
 mod socket;
 
 pub use self::{
-    frame::{Asked, Frame},
+    frame::{Asked, Frame, Taken, read},
     owner::Streams,
 };

@@ -9,14 +9,14 @@ use std::{
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::{
-    frame::{Asked, Frame, Verdict, answer, pong},
+    frame::{Taken, Verdict, answer, read},
     socket::Socket,
 };
 use crate::{
-    event::{Cause, Event, Feed, Gap, now, payload},
+    event::{Cause, Event, Feed, Gap, now},
     store::{AppendError, Fence},
 };
 
@@ -170,44 +170,5 @@ impl Session<'_> {
             }
         };
         Some(ids.iter().map(|id| answer(id, verdict)).collect())
-    }
-}
-
-/// What is to be done with a frame.
-enum Taken {
-    /// To be kept; the id of its frame.
-    Event(String, Event),
-    /// An event of which only that it was is told; its answer.
-    KeptBack(String),
-    /// To be answered at once.
-    Answer(String),
-    Disconnect,
-    Nothing,
-}
-
-fn read(text: &str) -> Taken {
-    let Ok(frame) = serde_json::from_str::<Frame>(text) else {
-        warn!(size = text.len(), "a frame of the event stream is not understood");
-        return Taken::Nothing;
-    };
-    match frame.asks() {
-        Asked::Ping => Taken::Answer(pong(&frame)),
-        Asked::Disconnect => {
-            debug!(reason = frame.data, "dingtalk is about to close the event stream");
-            Taken::Disconnect
-        }
-        Asked::Event if payload::is_over_quota(&frame.data) => {
-            Taken::KeptBack(answer(&frame.headers.message_id, Verdict::Done))
-        }
-        Asked::Event => match payload::read(frame.cover(), &frame.data) {
-            Ok(event) => Taken::Event(frame.headers.message_id, event),
-            // Nobody could say what it is, now or later.
-            Err(error) => {
-                warn!(%error, "an event is left out");
-                Taken::Answer(answer(&frame.headers.message_id, Verdict::Done))
-            }
-        },
-        Asked::Other if frame.kind == "SYSTEM" => Taken::Nothing,
-        Asked::Other => Taken::Answer(answer(&frame.headers.message_id, Verdict::Unknown)),
     }
 }
