@@ -156,8 +156,8 @@ PROCESS = [
     ]),
     ("Runtime", [
         ("Workers busy", "lines", "percentunit", 8,
-         [("sum by (instance) (rate(tokio_worker_busy_seconds_total{$sel}[$__rate_interval])) / max by (instance) (tokio_workers{$sel})", "{{instance}}")],
-         "Near 100 % the gateway needs more processor."),
+         [("max by (instance) (rate(tokio_worker_busy_seconds_total{$sel}[$__rate_interval]))", "{{instance}}")],
+         "The busiest one. Near 100 % the gateway needs more processor."),
         ("Tasks", "lines", "none", 8, [("tokio_alive_tasks{$sel}", "{{instance}}")], "Should follow the RPCs at work, and not only grow."),
         ("Tasks without a worker", "lines", "none", 8, [("tokio_global_queue_depth{$sel}", "{{instance}}")], ""),
         ("Versions", "table", "none", 24, [("count by (version) (dinggate_build_info{$sel})", "")], "What runs where."),

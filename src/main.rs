@@ -10,12 +10,13 @@ use dinggate::{
     dingtalk::{Client, Reason},
     identity,
     metrics::Metrics,
-    server::{Server, Tls},
+    server::{Server, Tls, Workers},
     service::Apps,
     store::{self, Store, StoreKind},
     telemetry,
 };
 use tokio::{
+    runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},
     time::Instant,
 };
@@ -110,8 +111,7 @@ fn main() -> ExitCode {
         eprintln!("error: another TLS provider is installed already");
         return ExitCode::FAILURE;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let outcome = runtime
+    let outcome = runtime(&cli.command)
         .context("the runtime cannot be started")
         .and_then(|runtime| runtime.block_on(run(cli.command)));
     match outcome {
@@ -121,6 +121,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Calls have threads of their own (`server.workers`), and everything else does with one. Only the simulator is meant
+/// to have all cores in its one runtime.
+fn runtime(command: &Command) -> std::io::Result<Runtime> {
+    let mut builder = match command {
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(_) | Command::Simulator(_) => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
+    };
+    builder.enable_all().build()
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {
@@ -144,7 +155,8 @@ async fn serve(sources: Sources) -> anyhow::Result<()> {
     let loaded = sources.load()?;
     let telemetry = telemetry::init(&loaded.config.telemetry)?;
     loaded.warnings().for_each(|warning| warn!(warning, "the configuration may surprise"));
-    let server = Server::build(loaded).await?;
+    let workers = Workers::start(loaded.config.server.workers()).context("threads cannot be started")?;
+    let server = Server::build(loaded).await?.on(workers);
     read_again(sources, server.apps(), server.tls(), server.audit())?;
     let outcome = server.run(shutdown_signal()?).await;
     telemetry.shutdown().await;

@@ -3,7 +3,11 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context as _;
-use dinggate::{config::Sources, server::Server, telemetry};
+use dinggate::{
+    config::Sources,
+    server::{Server, Workers},
+    telemetry,
+};
 use dinggate_simulator::{Options, Quotas, Seed, Simulator, seed};
 
 use crate::{print, shutdown_signal};
@@ -81,7 +85,8 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> anyhow::Result<()> {
     let loaded = sources.load()?;
     let telemetry = telemetry::init(&loaded.config.telemetry)?;
     let ports = "--grpc-addr and --http-addr choose the ports of the gateway";
-    let server = Server::build(loaded).await.context(ports)?;
+    let workers = Workers::start(loaded.config.server.workers()).context("threads cannot be started")?;
+    let server = Server::build(loaded).await.context(ports)?.on(workers);
     let shutdown = shutdown_signal()?;
     let try_it = if server.tls().is_some() { OVER_TLS } else { IN_PLAINTEXT };
     print(&welcome(server.grpc_addr(), try_it, server.http_addr(), dingtalk.addr()))?;

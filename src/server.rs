@@ -7,6 +7,7 @@ mod listen;
 mod routes;
 mod sources;
 mod tls;
+mod workers;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -26,6 +27,7 @@ use tracing::{info, warn};
 pub use self::{
     config::ServerConfig,
     tls::{Tls, TlsConfig},
+    workers::Workers,
 };
 use self::{
     http::Readiness,
@@ -40,7 +42,7 @@ use crate::{
     event::{Feed, Streams},
     group::Groups,
     identity::Authenticator,
-    metrics::Metrics,
+    metrics::{Metrics, process},
     service::{Apps, Callers, Limits, Once, Stack},
     store::Store,
     telemetry::Meters,
@@ -67,6 +69,7 @@ pub struct Server {
     grpc: TcpListener,
     http: TcpListener,
     sources: Sources,
+    workers: Workers,
 }
 
 impl Server {
@@ -122,7 +125,13 @@ impl Server {
             http,
             sources: Sources::bind(&events).await?,
             config: Arc::new(config),
+            workers: Workers::here(),
         })
+    }
+
+    /// Has calls served by these workers, and not by the runtime that the server runs on.
+    pub fn on(self, workers: Workers) -> Self {
+        Self { workers, ..self }
     }
 
     /// The apps, to renew their secrets while serving.
@@ -197,16 +206,30 @@ impl Server {
             metrics: self.metrics.clone(),
             service: web
                 .layer(Stack::new(limits, self.callers, self.audit, self.metrics).layer(routes.prepare())),
+            workers: self.workers.pool(),
             stop: stop_grpc.clone(),
         };
+        process::observe(&self.meters.meter(), self.workers.metrics());
         // Before the first call can come in: whoever asks for a service that has no status yet hears that there is none.
         set_all(&health, ServingStatus::Serving).await;
         let http = http::routes(Readiness { ready: readiness, store }, self.meters.scrape()).merge(posts);
         let http = axum::serve(self.http, http).with_graceful_shutdown(stop_http.clone().cancelled_owned());
         let (grpc, http) = (tokio::spawn(listener.serve(self.grpc)), tokio::spawn(http.into_future()));
         info!(%grpc_addr, %http_addr, tls, apps, "serving");
-        let Self { config, meters, feed, .. } = self;
-        Ok(Serving { config, meters, grpc, http, stop_grpc, stop_http, ready, health, feed, streams })
+        let Self { config, meters, feed, workers, .. } = self;
+        Ok(Serving {
+            config,
+            meters,
+            workers,
+            grpc,
+            http,
+            stop_grpc,
+            stop_http,
+            ready,
+            health,
+            feed,
+            streams,
+        })
     }
 }
 
@@ -214,6 +237,7 @@ impl Server {
 struct Serving {
     config: Arc<ServerConfig>,
     meters: Meters,
+    workers: Workers,
     grpc: JoinHandle<()>,
     http: JoinHandle<io::Result<()>>,
     stop_grpc: CancellationToken,
@@ -250,6 +274,8 @@ impl Serving {
             Ok(ended) => ended.context("the HTTP server panicked")??,
             Err(_) => self.http.abort(),
         }
+        // What was cut off is told and counted, too.
+        drop(self.workers);
         self.meters.shutdown().await;
         info!("stopped");
         Ok(())

@@ -111,15 +111,15 @@ definitions! {
     PROCESS_START: Gauge "s" "process_start_time_seconds" []
         "When the process started, in seconds since 1970."
     TOKIO_WORKERS: Gauge "{thread}" "tokio_workers" []
-        "Worker threads of the runtime."
+        "Threads that run tasks: one that does what is not a call, and those that serve calls (server.workers)."
     TOKIO_TASKS: Gauge "{task}" "tokio_alive_tasks" []
         "Tasks that have not ended."
     TOKIO_QUEUE: Gauge "{task}" "tokio_global_queue_depth" []
-        "Tasks that are ready and wait for any worker."
+        "Tasks that are ready and were handed over by another thread."
     TOKIO_BUSY: Counter "s" "tokio_worker_busy_seconds_total" ["worker"]
-        "How long the worker was at work."
+        "How long the thread was at work; 0 is the one that serves no calls."
     TOKIO_PARKS: Counter "{park}" "tokio_worker_parks_total" ["worker"]
-        "Times that the worker found nothing to do and went to sleep."
+        "Times that the thread found nothing to do and went to sleep."
 }
 
 impl Definition {

@@ -1,6 +1,6 @@
 //! The process and its runtime, as they are when somebody asks. Linux tells in `/proc`; elsewhere only the runtime does.
 
-use std::{fs, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
 use opentelemetry::{
     KeyValue,
@@ -16,8 +16,8 @@ const TICKS: f64 = 100.0;
 /// None where the system does not tell.
 type Number = fn() -> Option<f64>;
 
-/// Has this process, and the runtime that it is called in, observed.
-pub fn observe(meter: &Meter) {
+/// Has this process observed, the runtime that it is called in, and those of the workers that serve calls.
+pub fn observe(meter: &Meter, workers: Vec<RuntimeMetrics>) {
     let numbers: [(&Definition, Number); 7] = [
         (&define::PROCESS_CPU, || Some((stat(13)? + stat(14)?) / TICKS)),
         (&define::PROCESS_RESIDENT, || status("VmRSS:").map(kibibytes)),
@@ -34,37 +34,45 @@ pub fn observe(meter: &Meter) {
             }
         });
     }
-    let runtime = Handle::current().metrics();
-    of_runtime(&define::TOKIO_WORKERS, meter, runtime.clone(), |runtime| runtime.num_workers());
-    of_runtime(&define::TOKIO_TASKS, meter, runtime.clone(), |runtime| runtime.num_alive_tasks());
-    of_runtime(&define::TOKIO_QUEUE, meter, runtime.clone(), |runtime| runtime.global_queue_depth());
-    of_workers(&define::TOKIO_BUSY, meter, runtime.clone(), |runtime, worker| {
+    let runtimes: Arc<[_]> = [vec![Handle::current().metrics()], workers].concat().into();
+    of_runtimes(&define::TOKIO_WORKERS, meter, &runtimes, |runtime| runtime.num_workers());
+    of_runtimes(&define::TOKIO_TASKS, meter, &runtimes, |runtime| runtime.num_alive_tasks());
+    of_runtimes(&define::TOKIO_QUEUE, meter, &runtimes, |runtime| runtime.global_queue_depth());
+    of_threads(&define::TOKIO_BUSY, meter, &runtimes, |runtime, worker| {
         runtime.worker_total_busy_duration(worker).as_secs_f64()
     });
-    of_workers(&define::TOKIO_PARKS, meter, runtime, |runtime, worker| {
+    of_threads(&define::TOKIO_PARKS, meter, &runtimes, |runtime, worker| {
         whole(runtime.worker_park_count(worker))
     });
 }
 
-fn of_runtime(
+/// A number of all runtimes together.
+fn of_runtimes(
     definition: &Definition,
     meter: &Meter,
-    runtime: RuntimeMetrics,
+    runtimes: &Arc<[RuntimeMetrics]>,
     number: fn(&RuntimeMetrics) -> usize,
 ) {
-    definition.observe(meter, move |gauge| gauge.observe(whole(number(&runtime) as u64), &[]));
+    let runtimes = runtimes.clone();
+    definition.observe(meter, move |gauge| {
+        let all: usize = runtimes.iter().map(number).sum();
+        gauge.observe(whole(all as u64), &[]);
+    });
 }
 
-fn of_workers(
+/// A number of each thread: those of the runtime that comes first, then the workers.
+fn of_threads(
     definition: &Definition,
     meter: &Meter,
-    runtime: RuntimeMetrics,
+    runtimes: &Arc<[RuntimeMetrics]>,
     number: fn(&RuntimeMetrics, usize) -> f64,
 ) {
+    let runtimes = runtimes.clone();
     definition.observe(meter, move |counter: &dyn AsyncInstrument<f64>| {
-        for worker in 0..runtime.num_workers() {
-            let label = KeyValue::new("worker", worker.to_string());
-            counter.observe(number(&runtime, worker), &[label]);
+        let threads =
+            runtimes.iter().flat_map(|runtime| (0..runtime.num_workers()).map(move |i| (runtime, i)));
+        for (thread, (runtime, index)) in threads.enumerate() {
+            counter.observe(number(runtime, index), &[KeyValue::new("worker", thread.to_string())]);
         }
     });
 }

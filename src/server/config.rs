@@ -16,6 +16,8 @@ pub struct ServerConfig {
     pub grpc_addr: SocketAddr,
     /// Where `/livez`, `/readyz` and `/metrics` listen.
     pub http_addr: SocketAddr,
+    /// Threads that serve calls; 0: one for each core.
+    pub workers: usize,
     /// For RPCs whose caller states no deadline.
     #[serde(with = "humantime_serde")]
     pub default_deadline: Duration,
@@ -64,7 +66,18 @@ pub struct ServerConfig {
     pub tls: TlsConfig,
 }
 
+/// More threads than this are a mistake.
+const MAX_WORKERS: usize = 1024;
+
 impl ServerConfig {
+    /// Threads that serve calls: as many as are set, or one for each core that the process may use.
+    pub fn workers(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            count => count,
+        }
+    }
+
     /// What keeps this from being used, as (path, fault).
     pub fn faults(&self, auth: &AuthConfig) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
@@ -78,6 +91,9 @@ impl ServerConfig {
         }
         if auth.mode.has(Mode::Mtls) && self.tls.client_ca.as_os_str().is_empty() {
             fault("server.tls.client_ca", "is missing: auth.mode has mtls, and nobody vouches for clients");
+        }
+        if self.workers > MAX_WORKERS {
+            fault("server.workers", "must be at most 1024");
         }
         let deadlines = [
             ("server.default_deadline", self.default_deadline),

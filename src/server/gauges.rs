@@ -14,7 +14,7 @@ use crate::{
     dingtalk::{App, Client},
     metrics::{
         definitions::{self as define, Definition},
-        process::{self, whole},
+        process::whole,
     },
     service::Apps,
     store::Health,
@@ -34,7 +34,6 @@ pub(super) fn observe(meter: &Meter, apps: &Apps, client: &Client, store: &watch
     });
     define::BUILD_INFO
         .observe(meter, |gauge| gauge.observe(1.0, &[KeyValue::new("version", env!("CARGO_PKG_VERSION"))]));
-    process::observe(meter);
 }
 
 /// When the certificate of the gRPC port expires, also after it was replaced.

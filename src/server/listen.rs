@@ -1,11 +1,13 @@
 //! The gRPC port: takes connections, holds each to its limits, and lets them go.
 
-use std::{convert::Infallible, io, ops::RangeInclusive, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible, future::poll_fn, io, net, ops::RangeInclusive, pin::pin, sync::Arc, time::Duration,
+};
 
 use ::http::{Extensions, Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::conn::auto,
 };
 use tokio::{
@@ -19,7 +21,11 @@ use tonic::{body::Body, transport::server::Connected as _};
 use tower::{Service, ServiceExt as _};
 use tracing::{debug, warn};
 
-use super::{ServerConfig, tls::Tls};
+use super::{
+    ServerConfig,
+    tls::Tls,
+    workers::{Pool, Seat, Spread},
+};
 use crate::metrics::{Metrics, Rejection};
 
 /// What every HTTP/2 client says first.
@@ -39,6 +45,7 @@ pub(super) struct Listener<S> {
     pub(super) tls: Option<Tls>,
     pub(super) metrics: Metrics,
     pub(super) service: S,
+    pub(super) workers: Pool,
     pub(super) stop: CancellationToken,
 }
 
@@ -48,7 +55,7 @@ where
     S::Future: Send,
 {
     /// Serves until `stop`, then until all connections have ended. No peer is waited for here: whatever takes time
-    /// happens in a task per connection.
+    /// happens in a task per connection, at its worker.
     pub(super) async fn serve(self, port: TcpListener) {
         let mut open = JoinSet::new();
         let mut full = false;
@@ -61,7 +68,9 @@ where
             match accepted {
                 Ok((stream, _)) if open.len() < self.config.max_connections => {
                     full = false;
-                    open.spawn(self.clone().connection(stream));
+                    let seat = self.workers.seat();
+                    let worker = seat.runtime().clone();
+                    open.spawn_on(self.clone().connection(stream.into_std(), seat), &worker);
                 }
                 Ok(_) => {
                     self.metrics.rejected(Rejection::Connections);
@@ -81,12 +90,14 @@ where
         while open.join_next().await.is_some() {}
     }
 
-    async fn connection(self, stream: TcpStream) {
+    /// The stream comes without its runtime: it belongs to the one that this runs on.
+    async fn connection(self, stream: io::Result<net::TcpStream>, seat: Seat) {
         let _present = self.metrics.connection();
-        let handshake = open(stream, self.tls.clone(), self.config.grpc_web);
+        let handshake =
+            async { open(TcpStream::from_std(stream?)?, self.tls.clone(), self.config.grpc_web).await };
         let opened = timeout(self.config.handshake_timeout, handshake).await;
         match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok((io, peer)) => self.speak(io, peer).await,
+            Ok((io, peer)) => self.speak(io, peer, seat.spread()).await,
             Err(error) => {
                 self.metrics.rejected(Rejection::Handshake);
                 debug!(%error, "a connection did not become HTTP/2");
@@ -95,7 +106,7 @@ where
     }
 
     /// Serves until the peer leaves, the connection is too old, or the gateway stops.
-    async fn speak<IO>(self, io: IO, peer: Extensions)
+    async fn speak<IO>(self, io: IO, peer: Extensions, spread: Spread)
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -105,11 +116,15 @@ where
             request.extensions_mut().extend(peer.clone());
             service.clone().oneshot(request)
         });
-        let http = http(&config);
+        let http = http(&config, spread.clone());
         let mut connection = pin!(http.serve_connection(TokioIo::new(io), answer));
         let age = config.max_connection_age.mul_f64(rand::random_range(AGES));
+        let served = poll_fn(|cx| {
+            spread.look();
+            connection.as_mut().poll(cx)
+        });
         let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
+            ended = served => ended,
             () = stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
@@ -152,8 +167,8 @@ async fn open(
 }
 
 /// HTTP/2 and its limits; with gRPC-Web also HTTP/1.1, as a connection begins.
-fn http(config: &ServerConfig) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn http(config: &ServerConfig, spread: Spread) -> auto::Builder<Spread> {
+    let mut builder = auto::Builder::new(spread);
     if config.grpc_web {
         builder.http1().timer(TokioTimer::new());
     } else {

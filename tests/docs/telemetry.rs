@@ -34,7 +34,7 @@ const LABELS: [(&str, &str); 16] = [
     ("source", "`dingtalk` refused the call, or the `gateway` did before it was sent"),
     ("type", "type of the event"),
     ("version", "of the gateway"),
-    ("worker", "number of the worker thread"),
+    ("worker", "number of the thread: 0 serves no calls, the others are the `server.workers`"),
 ];
 
 pub fn page(root: &Path) -> String {

@@ -45,3 +45,4 @@ mod tls;
 mod tokens;
 mod trace;
 mod validation;
+mod workers;

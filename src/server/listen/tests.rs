@@ -10,7 +10,7 @@ use tokio_rustls::TlsConnector;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 
 use super::*;
-use crate::config::Sources;
+use crate::{config::Sources, server::Workers};
 
 /// A certificate that vouches for itself, and its key: for the server, for its client, and as the authority of both.
 struct Pair {
@@ -71,8 +71,8 @@ async fn listen(sources: Sources) -> SocketAddr {
     let port = TcpListener::bind(config.grpc_addr).await.unwrap();
     let addr = port.local_addr().unwrap();
     let tls = Tls::open(&config.tls).unwrap();
-    let (metrics, stop) = (Metrics::off(), CancellationToken::new());
-    tokio::spawn(Listener { config, tls, metrics, service, stop }.serve(port));
+    let (metrics, workers, stop) = (Metrics::off(), Workers::here().pool(), CancellationToken::new());
+    tokio::spawn(Listener { config, tls, metrics, service, workers, stop }.serve(port));
     addr
 }
 
