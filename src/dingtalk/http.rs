@@ -1,10 +1,19 @@
 //! One HTTP exchange with DingTalk. The only file that knows the HTTP client.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    thread,
+    time::Duration,
+};
 
 use ::http::{HeaderMap, HeaderValue, Method, header};
 use bytes::{Bytes, BytesMut};
-use tokio::time::{Instant, timeout_at};
+use rustls::{ClientConfig, crypto::aws_lc_rs};
+use rustls_platform_verifier::BuilderVerifierExt as _;
+use tokio::{
+    runtime::{Handle, Id},
+    time::{Instant, timeout_at},
+};
 use url::Url;
 
 use super::{
@@ -16,12 +25,66 @@ use crate::causes::chain;
 const TOKEN_HEADER: &str = "x-acs-dingtalk-access-token";
 const REQUEST_ID_HEADER: &str = "x-acs-request-id";
 
-/// A pool of connections. Cheap to clone.
+/// Runtimes that can have connections of their own; further ones share those of the first.
+const POOLS: usize = 64;
+
+/// Connections to DingTalk. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Http {
-    client: reqwest::Client,
+    pools: Arc<Pools>,
     request_timeout: Duration,
     max_response_size: usize,
+}
+
+/// A pool for each runtime: a connection is served by the one that opened it, and calls of another would wait for two
+/// threads to wake each other, out and back.
+#[derive(Debug)]
+struct Pools {
+    config: DingtalkConfig,
+    /// Shared, because the system's authorities take a megabyte.
+    tls: ClientConfig,
+    of: [OnceLock<(Id, reqwest::Client)>; POOLS],
+}
+
+impl Pools {
+    fn new(config: &DingtalkConfig) -> Result<Self, String> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_platform_verifier())
+            .map_err(|error| format!("TLS cannot be set up: {error}"))?
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let pools = Self { config: config.clone(), tls, of: [const { OnceLock::new() }; POOLS] };
+        let first =
+            pools.open().map_err(|error| format!("the HTTP client cannot be set up: {}", chain(&error)))?;
+        pools.of[0].get_or_init(|| (Handle::current().id(), first));
+        Ok(pools)
+    }
+
+    fn open(&self) -> reqwest::Result<reqwest::Client> {
+        let runtimes = thread::available_parallelism().map_or(1, usize::from);
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(self.tls.clone())
+            .user_agent(concat!("dinggate/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(self.config.connect_timeout)
+            .pool_idle_timeout(self.config.pool_idle_timeout)
+            .pool_max_idle_per_host(self.config.pool_max_idle.div_ceil(runtimes))
+            .tcp_nodelay(true)
+            .build()
+    }
+
+    /// The pool of the runtime that asks.
+    fn here(&self) -> &reqwest::Client {
+        let asks = Handle::current().id();
+        let open = || (asks, self.open().expect("the same settings have made a client before"));
+        let mut opened = self.of.iter().map(|pool| pool.get_or_init(open));
+        let own = opened.find(|(runtime, _)| *runtime == asks);
+        let (_, client) = own.unwrap_or_else(|| self.of[0].get_or_init(open));
+        client
+    }
 }
 
 /// What goes out.
@@ -44,18 +107,9 @@ pub(super) struct Answer {
 
 impl Http {
     pub(super) fn new(config: &DingtalkConfig) -> Result<Self, String> {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("dinggate/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(config.connect_timeout)
-            .pool_idle_timeout(config.pool_idle_timeout)
-            .pool_max_idle_per_host(config.pool_max_idle)
-            .tcp_nodelay(true)
-            .build()
-            .map_err(|error| format!("the HTTP client cannot be set up: {}", chain(&error)))?;
         let max_response_size = usize::try_from(config.max_response_size.as_u64()).unwrap_or(usize::MAX);
-        Ok(Self { client, request_timeout: config.request_timeout, max_response_size })
+        let pools = Arc::new(Pools::new(config)?);
+        Ok(Self { pools, request_timeout: config.request_timeout, max_response_size })
     }
 
     /// Sends the request and reads the whole answer, both before the deadline.
@@ -76,7 +130,8 @@ impl Http {
 
     async fn send(&self, request: Request) -> Result<Answer, Error> {
         let mut builder = self
-            .client
+            .pools
+            .here()
             .request(request.method, request.url)
             .header(header::ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(token) = request.token_header {
