@@ -1,20 +1,23 @@
 //! Static tokens: long random ones, of which the gateway keeps the SHA-256 only. A file has a line for each, and is
 //! read again when it changes.
 
-use std::{fs, path::Path};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fs,
+    path::Path,
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq as _;
 
 use super::config::is_name;
 
 /// So that tools which look for secrets in the wrong places can find one.
 const PREFIX: &str = "dgt_";
 
-/// What is read of a tokens file.
+/// What is read of a tokens file: names by the hashes of their tokens.
 #[derive(Debug, Default)]
-pub(super) struct Tokens(Vec<(String, [u8; 32])>);
+pub(super) struct Tokens(HashMap<[u8; 32], String>);
 
 impl Tokens {
     /// The tokens of a file, or what is wrong with it.
@@ -27,7 +30,7 @@ impl Tokens {
     /// Lines of `<name> sha256:<hex>`; empty ones and those that begin with # are skipped. A name may have several
     /// tokens, so that one can follow the other. A fault has its line, and never what stands there.
     fn parse(text: &str) -> Result<Self, (usize, &'static str)> {
-        let mut tokens: Vec<(String, [u8; 32])> = Vec::new();
+        let mut tokens = HashMap::new();
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -43,24 +46,19 @@ impl Tokens {
             }
             let hash = hash.strip_prefix("sha256:").and_then(of_hex);
             let hash = hash.ok_or_else(|| fault("must end with sha256: and 64 hexadecimal digits"))?;
-            if tokens.iter().any(|(_, other)| *other == hash) {
-                return Err(fault("has the token of another line"));
-            }
-            tokens.push((name.to_owned(), hash));
+            match tokens.entry(hash) {
+                Entry::Vacant(place) => place.insert(name.to_owned()),
+                Entry::Occupied(_) => return Err(fault("has the token of another line")),
+            };
         }
         Ok(Self(tokens))
     }
 
-    /// Whose token this is. Looks at all of them, each in the same time.
+    /// Whose token this is. How long that takes may tell something about the hashes, but nobody can choose a token by
+    /// its hash, so nothing about the tokens.
     pub(super) fn owner(&self, token: &str) -> Option<&str> {
         let hash: [u8; 32] = Sha256::digest(token).into();
-        let mut owner = None;
-        for (name, other) in &self.0 {
-            if bool::from(other.ct_eq(&hash)) {
-                owner = Some(name.as_str());
-            }
-        }
-        owner
+        self.0.get(&hash).map(String::as_str)
     }
 }
 

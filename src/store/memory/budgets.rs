@@ -88,7 +88,8 @@ impl Operation {
     }
 
     fn remove(&mut self, slot: Slot) -> Option<Place> {
-        let index = self.places.iter().position(|place| place.slot == slot)?;
+        // Whoever asks has had it for a moment only, and they are in the order of time.
+        let index = self.places.iter().rposition(|place| place.slot == slot)?;
         self.places.remove(index)
     }
 }
