@@ -9,9 +9,12 @@ use opentelemetry_sdk::{
 };
 use tokio::{sync::oneshot, time::timeout};
 use tonic::transport::ClientTlsConfig;
-use tracing::{Level, Metadata, warn};
+use tracing::{Level, Metadata, Subscriber, subscriber::Interest, warn};
 use tracing_subscriber::{
-    EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt,
+    EnvFilter, Layer,
+    filter::{DynFilterFn, FilterExt, LevelFilter, filter_fn},
+    layer::{Context, SubscriberExt},
+    util::SubscriberInitExt,
 };
 
 mod config;
@@ -20,6 +23,8 @@ mod meters;
 mod traces;
 
 use self::lines::Line;
+use crate::trace;
+
 pub use self::{
     config::{Exporter, LogFormat, SamplerName, TelemetryConfig},
     meters::{Meters, Scrape},
@@ -63,21 +68,38 @@ pub fn init(config: &TelemetryConfig) -> anyhow::Result<Guard> {
         .with_target(false)
         .with_level(false)
         .with_tracked_inactivity(false)
-        .with_filter(filter_fn(is_our_span));
+        // Nobody here asks for OpenTelemetry's own current context, which would be set whenever a task goes on.
+        .with_context_activation(false)
+        .with_filter(spans_that_are_seen());
     let json = match config.log_format {
         LogFormat::Auto => !std::io::stderr().is_terminal(),
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
+    // Spans are looked at only where the filter speaks of them: "[rpc]=debug".
+    let by_span = config.log_filter.contains('[');
+    let filter = EnvFilter::try_new(&config.log_filter)?;
     let lines = tracing_subscriber::fmt::layer()
         .event_format(Line { json })
         .with_writer(std::io::stderr)
-        .with_filter(EnvFilter::try_new(&config.log_filter)?);
+        .with_filter(filter.and(filter_fn(move |metadata| by_span || metadata.is_event())));
     tracing_subscriber::registry().with(spans).with(lines).try_init()?;
     Ok(Guard(provider))
 }
 
-/// Spans are our own only: those of libraries tell nothing about a call.
+/// Our own spans, where the trace is recorded. Those of libraries tell nothing about a call.
+fn spans_that_are_seen<S: Subscriber>() -> DynFilterFn<S> {
+    fn is_seen<S>(metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        is_our_span(metadata) && trace::is_recorded()
+    }
+    fn interest(metadata: &'static Metadata<'static>) -> Interest {
+        if is_our_span(metadata) { Interest::sometimes() } else { Interest::never() }
+    }
+    DynFilterFn::new(is_seen as fn(&Metadata<'_>, &Context<'_, S>) -> bool)
+        .with_max_level_hint(LevelFilter::INFO)
+        .with_callsite_filter(interest as fn(&'static Metadata<'static>) -> Interest)
+}
+
 fn is_our_span(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.target().starts_with("dinggate") && *metadata.level() <= Level::INFO
 }

@@ -16,7 +16,7 @@ use tokio::{
     sync::oneshot,
     time::{Instant, sleep},
 };
-use tracing::{Instrument, warn};
+use tracing::warn;
 
 use super::{
     app::App,
@@ -37,6 +37,7 @@ use super::{
 use crate::{
     metrics::Metrics,
     store::{Budgets, Rate, Usage},
+    trace::Follow as _,
 };
 
 /// `[dingtalk]` of the configuration.
@@ -384,6 +385,6 @@ async fn see_through<T: Send + 'static>(
             warn!(operation = spec.id, error = %unheard, "a write failed after its caller left");
         }
     };
-    tokio::spawn(task.in_current_span());
+    tokio::spawn(task.followed());
     outcome.await.unwrap_or_else(|_| Err(Error::Lost("the task of the write stopped".to_owned())))
 }

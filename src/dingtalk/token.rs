@@ -22,6 +22,7 @@ use super::{
     app::{App, TokenKey},
     error::{Applied, Error},
 };
+use crate::trace::Follow as _;
 
 /// What DingTalk documents, should an answer not state a sensible lifetime.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(7200);
@@ -188,7 +189,7 @@ impl<S: TokenSource> Tokens<S> {
             let fetched = tokens.0.held.try_get_with(app.token_key().clone(), tokens.fetch(&app)).await;
             fetched.map(|held| held.token.clone()).map_err(|error| Error::clone(&error))
         };
-        match tokio::spawn(fetch.in_current_span()).await {
+        match tokio::spawn(fetch.followed()).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::Request("the token fetch stopped".to_owned())),
         }

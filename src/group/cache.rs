@@ -13,7 +13,6 @@ use std::{
 use bytesize::ByteSize;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
-use tracing::Instrument;
 
 use self::flights::{Flight, Flights, Urgency};
 use super::{
@@ -25,6 +24,7 @@ use super::{
 use crate::{
     dingtalk::{self, Applied, Provenance, Reason},
     metrics::Metrics,
+    trace::Follow as _,
 };
 
 /// Reads kept of one group by one of its ids, so that no caller's robot codes fill a shelf.
@@ -252,7 +252,7 @@ impl Cache {
         let (flight, seat) = flights.depart(self, name, read, urgency);
         // A runtime that is shutting down drops the task at once, and that wants the flights.
         drop(flights);
-        tokio::spawn(seat.fly(request.context.stats.clone(), fetch()).in_current_span());
+        tokio::spawn(seat.fly(request.context.stats.clone(), fetch()).followed());
         Ok(flight)
     }
 

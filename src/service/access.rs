@@ -3,17 +3,22 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use opentelemetry::{global, propagation::Extractor, trace::TraceContextExt};
+use opentelemetry::{Context, propagation::Extractor};
 use tokio::time::Instant;
 use tonic::Code;
-use tracing::{Span, debug_span, field, info, info_span};
+use tracing::{Span, field, info, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::{dingtalk::Stats, metrics::Metrics};
+use crate::{
+    dingtalk::Stats,
+    metrics::Metrics,
+    trace::{self, Trace},
+};
 
-/// Named and attributed as OpenTelemetry's RPC conventions say; a child of the caller's span if there is one.
-pub(super) fn server_span(method: Option<&str>, headers: &HeaderMap) -> Span {
-    let Some(method) = method else { return debug_span!("rpc") };
+/// Named and attributed as OpenTelemetry's RPC conventions say; a child of the caller's span if there is one. None where
+/// nobody records the trace.
+pub(super) fn server_span(method: Option<&str>, parent: Option<Context>) -> Span {
+    let Some((method, parent)) = method.zip(parent) else { return Span::none() };
     let span = info_span!(
         "rpc",
         otel.name = method,
@@ -25,13 +30,13 @@ pub(super) fn server_span(method: Option<&str>, headers: &HeaderMap) -> Span {
         error.type = field::Empty,
         dinggate.upstream_calls = field::Empty,
     );
-    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
     // Fails only where no telemetry is installed; then there is no trace to join.
     let _ = span.set_parent(parent);
     span
 }
 
-struct Headers<'a>(&'a HeaderMap);
+/// Where the caller's trace is looked for.
+pub(super) struct Headers<'a>(pub(super) &'a HeaderMap);
 
 impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
@@ -52,6 +57,7 @@ pub(super) struct AccessLine {
     method: Option<&'static str>,
     pub(super) stats: Arc<Stats>,
     span: Span,
+    trace: Option<Trace>,
     begin: Instant,
     metrics: Metrics,
 }
@@ -59,7 +65,7 @@ pub(super) struct AccessLine {
 impl AccessLine {
     pub(super) fn new(method: Option<&'static str>, stats: Arc<Stats>, span: Span, metrics: Metrics) -> Self {
         let (code, caller, begin) = (Code::Cancelled, Arc::from(""), Instant::now());
-        Self { code, caller, method, stats, span, begin, metrics }
+        Self { code, caller, method, stats, span, trace: trace::current(), begin, metrics }
     }
 }
 
@@ -88,17 +94,10 @@ impl Drop for AccessLine {
             duration_ms = took.as_secs_f64() * 1000.0,
             upstream_calls = self.stats.upstream_calls(),
             dingtalk_request_id = self.stats.request_id(),
-            trace_id = trace_id(&self.span),
+            trace_id = self.trace.map(field::display),
             "rpc"
         );
     }
-}
-
-/// The id under which an RPC is found in traces and logs; none where no telemetry is installed.
-pub(super) fn trace_id(span: &Span) -> Option<String> {
-    let context = span.context();
-    let context = context.span().span_context().clone();
-    context.is_valid().then(|| context.trace_id().to_string())
 }
 
 /// By OpenTelemetry's convention these codes are errors of the server; the others are the caller's.

@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::{access, caller::Caller, rpc::Common};
-use crate::{audit::Audit, dingtalk::Stats, identity::Method, pb::group::GroupRef};
+use crate::{audit::Audit, dingtalk::Stats, identity::Method, pb::group::GroupRef, trace::Trace};
 
 /// The entry of one RPC. Written when the last of its clones is dropped.
 #[derive(Debug, Clone)]
@@ -80,7 +80,7 @@ impl Entry {
         method: Option<&'static Method>,
         caller: &Caller,
         stats: Arc<Stats>,
-        trace_id: Option<String>,
+        trace: Option<Trace>,
     ) -> Option<Self> {
         let method = method.filter(|method| audit.is_on() && method.is_audited())?;
         let line = Line {
@@ -88,7 +88,7 @@ impl Entry {
             rpc: method.name,
             caller: caller.claimant.caller.to_string(),
             identity: caller.known.as_ref().map(|known| known.identity.clone()),
-            trace_id,
+            trace_id: trace.map(|trace| trace.to_string()),
             caller_left: true,
             ..Line::default()
         };

@@ -19,10 +19,10 @@ use tonic::{
     transport::server::{TcpConnectInfo, TlsConnectInfo},
 };
 use tower::{Layer, Service};
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use super::{
-    access::{AccessLine, server_span, trace_id},
+    access::{AccessLine, Headers, server_span},
     audit::Entry,
     caller::Callers,
     status,
@@ -32,6 +32,7 @@ use crate::{
     dingtalk::{Context, Stats},
     identity::Method,
     metrics::{Metrics, Rejection},
+    trace::{self, Trace},
 };
 
 /// The RPCs that may take many upstream calls.
@@ -94,14 +95,15 @@ impl<S> Layer<S> for Stack {
     type Service = Stacked<S>;
 
     fn layer(&self, inner: S) -> Stacked<S> {
-        Stacked { stack: self.clone(), inner }
+        Stacked { stack: Arc::new(self.clone()), inner }
     }
 }
 
 /// A service inside the stack.
 #[derive(Debug, Clone)]
 pub struct Stacked<S> {
-    stack: Stack,
+    /// Cloned for every RPC.
+    stack: Arc<Stack>,
     inner: S,
 }
 
@@ -121,7 +123,11 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let ready = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, ready);
-        Box::pin(self.stack.clone().call(inner, request))
+        // Names from anywhere else are not repeated in telemetry.
+        let method = Method::of_path(request.uri().path());
+        let begun = method.and_then(|_| trace::begin(&Headers(request.headers())));
+        let (trace, parent) = begun.unzip();
+        Box::pin(trace::within(trace, self.stack.clone().call(inner, request, method, parent)))
     }
 }
 
@@ -129,16 +135,20 @@ impl Stack {
     /// Outermost first: the span, so that everything below is in the trace; the access line, so that refusals are
     /// told as well; the deadline, because waiting counts; the cost, which trailers tell of every answer; the caller,
     /// who has to be known before anything is spent; the admission; the RPC; the dress of framework errors.
-    async fn call<S>(self, inner: S, mut request: Request<Body>) -> Result<Response<Body>, S::Error>
+    async fn call<S>(
+        self: Arc<Self>,
+        inner: S,
+        mut request: Request<Body>,
+        method: Option<&'static Method>,
+        parent: Option<opentelemetry::Context>,
+    ) -> Result<Response<Body>, S::Error>
     where
         S: Service<Request<Body>, Response = Response<Body>>,
     {
-        // Names from anywhere else are not repeated in telemetry.
-        let method = Method::of_path(request.uri().path());
         let name = method.map(|method| method.full_name);
-        let span = server_span(name, request.headers());
+        let span = server_span(name, parent);
         let context = self.context(name, request.headers());
-        let cost = Cost { stats: context.stats.clone(), trace_id: trace_id(&span) };
+        let cost = Cost { stats: context.stats.clone(), trace: trace::current() };
         let mut line = AccessLine::new(name, context.stats.clone(), span.clone(), self.metrics.clone());
         let is_stream = name == Some(STREAM);
         // A stream has to begin in time, however long it lasts.
@@ -180,8 +190,7 @@ impl Stack {
                 }
             };
             line.caller = caller.claimant.caller.clone();
-            entry =
-                Entry::begin(&self.audit, method, &caller, line.stats.clone(), trace_id(&Span::current()));
+            entry = Entry::begin(&self.audit, method, &caller, line.stats.clone(), trace::current());
             if let Err(refusal) = caller.may_call(method) {
                 self.metrics.rejected(Rejection::Forbidden);
                 entry.inspect(|entry| entry.told(Some(&refusal)));
@@ -284,7 +293,7 @@ fn dress(response: Response<Body>, ours: bool) -> Response<Body> {
 /// What an RPC cost and where it is found again, for the trailing metadata of its answer.
 struct Cost {
     stats: Arc<Stats>,
-    trace_id: Option<String>,
+    trace: Option<Trace>,
 }
 
 impl Cost {
@@ -313,7 +322,7 @@ impl Cost {
         };
         insert("x-dinggate-upstream-calls", Some(self.stats.upstream_calls().to_string()));
         insert("x-dinggate-cache", self.stats.provenance().map(|provenance| provenance.name().to_owned()));
-        insert("x-dinggate-request-id", self.trace_id.clone());
+        insert("x-dinggate-request-id", self.trace.map(|trace| trace.to_string()));
         insert("x-dinggate-upstream-request-id", self.stats.request_id());
     }
 }

@@ -18,11 +18,12 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout_at},
 };
-use tracing::{Instrument, warn};
+use tracing::warn;
 
 use crate::{
     dingtalk::Claimed,
     store::{Claim, Outcomes, Owner, Unavailable},
+    trace::Follow as _,
 };
 
 /// How long outcomes are kept.
@@ -118,7 +119,7 @@ impl Once {
         let told = told.wait_for(Option::is_some);
         let told = match place {
             Some(place) => {
-                tokio::spawn(place.work(deadline, work).in_current_span());
+                tokio::spawn(place.work(deadline, work).followed());
                 told.await
             }
             None => timeout_at(deadline, told).await.map_err(|_| Refusal::InProgress)?,

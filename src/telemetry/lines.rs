@@ -1,9 +1,11 @@
 //! How a log line looks.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt::{self, Debug, Display, Write},
+    time::SystemTime,
+};
 
 use opentelemetry::trace::TraceContextExt;
-use serde_json::{Map, Value};
 use tracing::{Event, Subscriber, dispatcher, field::Field, field::Visit};
 use tracing_opentelemetry::get_otel_context;
 use tracing_subscriber::{
@@ -11,7 +13,10 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// One log line: time, level, what, the fields, and the trace it belongs to.
+use crate::trace;
+
+/// One log line: time, level, what, the fields, and the trace it belongs to. Written as it is read, because every RPC
+/// has one.
 pub(super) struct Line {
     pub(super) json: bool,
 }
@@ -22,34 +27,136 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        if let Some((trace_id, span_id)) = current_ids() {
-            fields.0.entry("trace_id").or_insert(trace_id.into());
-            fields.0.entry("span_id").or_insert(span_id.into());
-        }
         let time = humantime::format_rfc3339_millis(SystemTime::now());
         let (level, target) = (event.metadata().level(), event.metadata().target());
         // OpenTelemetry's own events have a name and no message.
-        let message = fields.0.shift_remove("message").or_else(|| fields.0.shift_remove("name"));
-        let message = message.unwrap_or_default();
+        let names = event.metadata().fields();
+        let title = if names.field("message").is_some() { "message" } else { "name" };
         if self.json {
-            let mut line = Map::new();
-            line.insert("time".to_owned(), time.to_string().into());
-            line.insert("level".to_owned(), level.to_string().into());
-            line.insert("target".to_owned(), target.into());
-            line.insert("message".to_owned(), message);
-            line.append(&mut fields.0);
-            return writeln!(out, "{}", Value::Object(line));
+            write!(out, r#"{{"time":"{time}","level":"{level}","target":"{target}","message":"#)?;
+        } else {
+            write!(out, "{time} {level:>5} ")?;
         }
-        write!(out, "{time} {level:>5} {}", message.as_str().unwrap_or_default())?;
-        for (key, value) in &fields.0 {
-            match value {
-                Value::String(text) if !text.contains(' ') => write!(out, " {key}={text}")?,
-                value => write!(out, " {key}={value}")?,
+        let mut fields = Fields { out: &mut out, json: self.json, title, part: Part::Title, outcome: Ok(()) };
+        event.record(&mut fields);
+        if self.json && names.field(title).is_none() {
+            fields.outcome = fields.text(&"");
+        }
+        fields.part = Part::Fields;
+        event.record(&mut fields);
+        if names.field("trace_id").is_none() {
+            fields.trace();
+        }
+        fields.outcome?;
+        out.write_str(if self.json { "}\n" } else { "\n" })
+    }
+}
+
+/// What a pass over the fields writes.
+#[derive(PartialEq, Eq)]
+enum Part {
+    Title,
+    Fields,
+}
+
+/// Writes fields, one after the other.
+struct Fields<'a, 'w> {
+    out: &'a mut Writer<'w>,
+    json: bool,
+    title: &'static str,
+    part: Part,
+    outcome: fmt::Result,
+}
+
+impl Fields<'_, '_> {
+    /// The trace and the span that this belongs to, if there are.
+    fn trace(&mut self) {
+        match current_ids() {
+            Some((trace_id, span_id)) => {
+                self.field("trace_id", |this| this.text(&trace_id));
+                self.field("span_id", |this| this.text(&span_id));
+            }
+            None => {
+                if let Some(trace) = trace::current() {
+                    self.field("trace_id", |this| this.text(&trace));
+                }
             }
         }
-        writeln!(out)
+    }
+
+    fn field(&mut self, name: &str, value: impl FnOnce(&mut Self) -> fmt::Result) {
+        let is_title = name == self.title;
+        if is_title != (self.part == Part::Title) || self.outcome.is_err() {
+            return;
+        }
+        let named = match (is_title, self.json) {
+            (true, _) => Ok(()),
+            (false, true) => write!(self.out, r#","{name}":"#),
+            (false, false) => write!(self.out, " {name}="),
+        };
+        self.outcome = named.and_then(|()| value(self));
+    }
+
+    /// In quotes where it could be taken for more than one word.
+    fn text(&mut self, text: &dyn Display) -> fmt::Result {
+        if !self.json && self.part == Part::Title {
+            return write!(self.out, "{text}");
+        }
+        if self.json {
+            return quoted(self.out, text);
+        }
+        let text = text.to_string();
+        if text.contains(' ') { quoted(self.out, &text) } else { self.out.write_str(&text) }
+    }
+}
+
+impl Visit for Fields<'_, '_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.field(field.name(), |this| this.text(&format_args!("{value:?}")));
+    }
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.field(field.name(), |this| this.text(&value));
+    }
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.field(field.name(), |this| write!(this.out, "{value}"));
+    }
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.field(field.name(), |this| write!(this.out, "{value}"));
+    }
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.field(field.name(), |this| write!(this.out, "{value}"));
+    }
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.field(field.name(), |this| match value.is_finite() {
+            true => write!(this.out, "{value}"),
+            false => this.out.write_str("null"),
+        });
+    }
+}
+
+/// As a JSON string.
+fn quoted(out: &mut dyn Write, text: &dyn Display) -> fmt::Result {
+    out.write_char('"')?;
+    write!(Escaped(out), "{text}")?;
+    out.write_char('"')
+}
+
+/// Escapes what JSON strings may not contain.
+struct Escaped<'a>(&'a mut dyn Write);
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some(at) = rest.find(|c: char| c == '"' || c == '\\' || c < ' ') {
+            self.0.write_str(&rest[..at])?;
+            match rest.as_bytes()[at] {
+                b'\n' => self.0.write_str("\\n")?,
+                byte @ (b'"' | b'\\') => write!(self.0, "\\{}", char::from(byte))?,
+                byte => write!(self.0, "\\u{byte:04x}")?,
+            }
+            rest = &rest[at + 1..];
+        }
+        self.0.write_str(rest)
     }
 }
 
@@ -63,26 +170,73 @@ fn current_ids() -> Option<(String, String)> {
     context.is_valid().then(|| (context.trace_id().to_string(), context.span_id().to_string()))
 }
 
-#[derive(Default)]
-struct Fields(Map<String, Value>);
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
 
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.insert(field.name().to_owned(), format!("{value:?}").into());
+    use tracing::{subscriber::with_default, warn};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Told(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Told {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().to_owned(), value.into());
+
+    fn told(json: bool, tell: impl FnOnce()) -> String {
+        let told = Told::default();
+        let writer = told.clone();
+        let lines = tracing_subscriber::fmt().event_format(Line { json });
+        with_default(lines.with_writer(move || writer.clone()).finish(), tell);
+        let told = told.0.lock().unwrap();
+        String::from_utf8(told.clone()).unwrap()
     }
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.0.insert(field.name().to_owned(), value.into());
+
+    fn tell() {
+        let error: Result<(), _> = Err("a \"word\"\n\u{1b}[0m\\");
+        warn!(
+            app = "demo",
+            ?error,
+            count = 3,
+            share = 0.5,
+            wrong = f64::NAN,
+            yes = true,
+            trace_id = "own",
+            "two words"
+        );
     }
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.insert(field.name().to_owned(), value.into());
+
+    #[test]
+    fn a_line_is_one_json_object_whatever_its_fields_hold() {
+        let line = told(true, tell);
+        let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let expected = serde_json::json!({
+            "time": object["time"], "level": "WARN", "target": object["target"], "message": "two words",
+            "app": "demo", "error": "Err(\"a \\\"word\\\"\\n\\u{1b}[0m\\\\\")", "count": 3, "share": 0.5,
+            "wrong": null, "yes": true, "trace_id": "own",
+        });
+        assert_eq!(object, expected);
+        assert_eq!(line.find('\n'), Some(line.len() - 1));
+        let raw = told(true, || warn!(text = "a\tb\u{1b}\r\n\"\\é"));
+        assert!(raw.contains(r#""text":"a\u0009b\u001b\u000d\n\"\\é""#), "{raw}");
     }
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.insert(field.name().to_owned(), value.into());
-    }
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.0.insert(field.name().to_owned(), value.into());
+
+    #[test]
+    fn a_line_of_text_quotes_what_has_spaces() {
+        let line = told(false, || warn!(app = "demo", why = "not now", "two words"));
+        assert!(line.ends_with(" WARN two words app=demo why=\"not now\"\n"), "{line}");
+        let line = told(false, || warn!(name = "BatchSpanProcessor.ExportError", error = "x"));
+        assert!(line.ends_with(" WARN BatchSpanProcessor.ExportError error=x\n"), "{line}");
     }
 }

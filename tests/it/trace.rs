@@ -215,6 +215,22 @@ async fn nothing_is_exported_of_what_the_caller_does_not_sample() {
     let left = gateway.stop().await;
     assert_eq!(left.spans, []);
     assert_eq!(left.access_lines()[0]["trace_id"], TRACE, "the log knows the trace all the same");
+    let lines = left.lines();
+    let fetched = lines.iter().find(|line| line["message"] == "fetched an access token").unwrap();
+    assert_eq!(fetched["trace_id"], TRACE, "also what is done in another task");
+    assert_eq!(fetched.get("span_id"), None, "there is no such span");
+}
+
+#[tokio::test]
+async fn a_call_without_a_trace_begins_one() {
+    let gateway = Process::start(Telemetry::default()).await;
+    let created = gateway.groups().create_group(new_group(TITLE)).await.unwrap();
+    let told = created.metadata().get("x-dinggate-request-id").unwrap().to_str().unwrap().to_owned();
+    let left = gateway.stop().await;
+    let rpc = left.span(CREATE);
+    assert_eq!((hex(&rpc.trace_id), hex(&rpc.parent_span_id)), (told.clone(), String::new()));
+    assert_eq!(left.access_lines()[0]["trace_id"], told);
+    assert_eq!(left.names(&told).len(), left.spans.len(), "and all spans are in it");
 }
 
 #[tokio::test]

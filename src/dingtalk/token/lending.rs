@@ -101,7 +101,7 @@ impl<S: TokenSource> Tokens<S> {
             }
         };
         // In a task of its own, so that it goes on when the first who waits leaves.
-        match timeout_at(deadline, tokio::spawn(renewal.in_current_span())).await {
+        match timeout_at(deadline, tokio::spawn(renewal.followed())).await {
             Ok(Ok(renewed)) => renewed,
             Ok(Err(_)) => Err(Error::Request("the token fetch stopped".to_owned())),
             Err(_) => Err(Error::DeadlineExceeded { applied: Applied::No }),
