@@ -60,6 +60,9 @@ failures = 3
 kind = "redis"
 url = "redis://{redis}"
 replicas = 2
+
+[events]
+mode = "stream"
 """
 
 PROMETHEUS = """
@@ -90,10 +93,10 @@ class Site:
     def start(self):
         self.spawn("simulator", self.binary, "simulator", "--dingtalk-addr", self.dingtalk)
         self.start_redis()
-        key, secret = self.credentials()
+        self.key, secret = self.credentials()
         for number, (grpc_addr, http) in enumerate(self.gateways):
             file = self.folder / f"gateway{number}.toml"
-            file.write_text(GATEWAY.format(grpc=grpc_addr, http=http, dingtalk=self.dingtalk, redis=self.redis, key=key, secret=secret))
+            file.write_text(GATEWAY.format(grpc=grpc_addr, http=http, dingtalk=self.dingtalk, redis=self.redis, key=self.key, secret=secret))
             self.spawn(f"gateway{number}", self.binary, "serve", "--config", str(file))
         file = self.folder / "prometheus.yaml"
         rules = ROOT / "helm/dinggate/rules/dinggate.yaml"
@@ -136,12 +139,13 @@ class Callers:
     """Calls in turn over both gateways; errors are what the dashboards are for."""
 
     def __init__(self, site):
-        self.groups, self.members = [], []
+        self.groups, self.members, self.events = [], [], []
         for grpc_addr, _ in site.gateways:
             channel = grpc.insecure_channel(grpc_addr)
             wait_until_serving(channel)
             self.groups.append(Service(channel, "dinggate.group.v1.GroupService"))
             self.members.append(Service(channel, "dinggate.group.v1.MemberService"))
+            self.events.append(Service(channel, "dinggate.group.v1.GroupEventService"))
 
     def call(self, number, caller, method, request, **metadata):
         services = self.members if "Members" in method else self.groups
@@ -167,6 +171,16 @@ def steady(callers, number, group, until):
         if turn % 40 == 0:
             callers.call(number, name, "CreateGroup", new_group(f"Incident {turn}"))
         time.sleep(0.1)
+
+
+def watch(callers, number, until):
+    """Watches events. Where it left off is of no concern here."""
+    while (seconds := until - time.monotonic()) > 0:
+        try:
+            for _ in callers.events[number % 2].stream("WatchGroupEvents", {"app": "orders"}, seconds):
+                pass
+        except grpc.RpcError:
+            time.sleep(1)
 
 
 def new_group(title):
@@ -195,6 +209,7 @@ def weather(site, callers, group):
     site.simulate("POST", "outage", {"operation": "group.get_legacy", "fault": {"kind": "html", "status": 503}})
     time.sleep(15)
     site.simulate("DELETE", "outage")
+    site.simulate("POST", f"apps/{site.key}/connections/cut")
     for _ in range(4):
         many(60, lambda n: callers.call(0, "nightly", "UpdateGroup", new_title(group, f"Burst {n}"), x_dinggate_wait="fail-fast"))
         many(150, lambda n: callers.call(1, "shop", "UpdateGroup", new_title(group, f"Flood {n}")))
@@ -211,6 +226,7 @@ def main(binary, pictures, python):
             begin = time.monotonic()
             group = callers.call(0, "shop", "CreateGroup", new_group("Dashboards"))["group"]["ref"]
             threads = [threading.Thread(target=steady, args=(callers, n, group, begin + SECONDS)) for n in range(6)]
+            threads += [threading.Thread(target=watch, args=(callers, n, begin + SECONDS)) for n in range(5)]
             threads.append(threading.Thread(target=weather, args=(site, callers, group)))
             for thread in threads:
                 thread.start()

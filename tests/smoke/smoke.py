@@ -61,15 +61,25 @@ class Service:
         self._descriptor = pool.FindServiceByName(name)
 
     def call(self, method, request, metadata=()):
-        descriptor = self._descriptor.methods_by_name[method]
-        message = message_factory.GetMessageClass(descriptor.input_type)()
-        json_format.ParseDict(request, message)
-        reply = self._channel.unary_unary(
+        reply = self._rpc(self._channel.unary_unary, method)(self._message(method, request), timeout=CALL_SECONDS, metadata=metadata)
+        return json_format.MessageToDict(reply, preserving_proto_field_name=True)
+
+    def stream(self, method, request, seconds):
+        """The replies of an RPC that goes on until it is over or the time is."""
+        for reply in self._rpc(self._channel.unary_stream, method)(self._message(method, request), timeout=seconds):
+            yield json_format.MessageToDict(reply, preserving_proto_field_name=True)
+
+    def _message(self, method, request):
+        message = message_factory.GetMessageClass(self._descriptor.methods_by_name[method].input_type)()
+        return json_format.ParseDict(request, message)
+
+    def _rpc(self, kind, method):
+        reply = message_factory.GetMessageClass(self._descriptor.methods_by_name[method].output_type)
+        return kind(
             f"/{self._descriptor.full_name}/{method}",
             request_serializer=lambda value: value.SerializeToString(),
-            response_deserializer=message_factory.GetMessageClass(descriptor.output_type).FromString,
-        )(message, timeout=CALL_SECONDS, metadata=metadata)
-        return json_format.MessageToDict(reply, preserving_proto_field_name=True)
+            response_deserializer=reply.FromString,
+        )
 
 
 def create_and_read_back(groups):
