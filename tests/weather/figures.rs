@@ -22,6 +22,38 @@ pub fn quantile(samples: &[Duration], share: f64) -> Duration {
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
 
+/// Very many times, in tenths of milliseconds up to a minute.
+#[derive(Debug)]
+pub struct Histogram(Vec<u64>);
+
+impl Histogram {
+    const LONGEST: usize = 600_000;
+
+    pub fn new() -> Self {
+        Self(vec![0; Self::LONGEST + 1])
+    }
+
+    pub fn add(&mut self, time: Duration) {
+        let tenths = usize::try_from(time.as_micros() / 100).unwrap_or(usize::MAX);
+        self.0[tenths.min(Self::LONGEST)] += 1;
+    }
+
+    pub fn count(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The time that this share of them does not exceed.
+    pub fn quantile(&self, share: f64) -> Duration {
+        let rank = (self.count() as f64 * share).ceil() as u64;
+        let mut so_far = 0;
+        let found = self.0.iter().position(|count| {
+            so_far += count;
+            so_far >= rank
+        });
+        Duration::from_micros(found.unwrap_or_default() as u64 * 100 + 100)
+    }
+}
+
 pub fn median(samples: &[Duration]) -> Duration {
     quantile(samples, 0.5)
 }

@@ -13,7 +13,7 @@ use super::{
     watchers::{connect, millis},
 };
 use crate::{
-    figures::{ms, quantile},
+    figures::{Histogram, ms},
     report::Report,
     site::Site,
 };
@@ -126,28 +126,29 @@ fn judge_delays(born: &[u64], crowd: &[Told], report: &mut Report) {
         format!("{whole} of {}", crowd.len()),
         whole == crowd.len(),
     );
-    let delays: Vec<Duration> = crowd.iter().flat_map(|told| delays(born, told)).collect();
-    let p99 = quantile(&delays, 0.99);
+    let mut delays = Histogram::new();
+    crowd.iter().for_each(|told| add_delays(born, told, &mut delays));
+    let p99 = delays.quantile(0.99);
     report.require_speed(
         "p99 from push to delivery",
         &format!("< {}", ms(DELAY)),
-        format!("{} of {} deliveries", ms(p99), delays.len()),
+        format!("{} of {} deliveries", ms(p99), delays.count()),
         p99 < DELAY,
     );
-    let [median, worst] = [0.5, 1.0].map(|share| ms(quantile(&delays, share)));
+    let [median, worst] = [0.5, 1.0].map(|share| ms(delays.quantile(share)));
     report.note("median and longest of them", format!("{median}, {worst}"));
 }
 
 /// How long each event took. It was made within the millisecond that it says.
-fn delays(born: &[u64], told: &Told) -> Vec<Duration> {
-    let mut delays = Vec::with_capacity(born.len());
+fn add_delays(born: &[u64], told: &Told, delays: &mut Histogram) {
+    let mut known = 0;
     for (at, count) in told {
         let events = usize::try_from(count.saturating_sub(1)).expect("it is small").min(born.len());
-        while delays.len() < events {
-            delays.push(Duration::from_micros(at.saturating_sub(born[delays.len()] * 1000)));
+        for born in &born[known..events] {
+            delays.add(Duration::from_micros(at.saturating_sub(born * 1000)));
         }
+        known = events;
     }
-    delays
 }
 
 /// One who has not read so far: what waits for it, and how it ends.
