@@ -35,6 +35,8 @@ const REST: Duration = Duration::from_millis(100);
 
 /// Parts of `max_connection_age`, so that connections that began together do not end together.
 const AGES: RangeInclusive<f64> = 0.9..=1.1;
+/// Bytes of one stream that are kept ready for its reader. A thousand watchers that do not read keep as many times this.
+const MAX_READY: usize = 64 * 1024;
 /// Streams that a peer may have broken the protocol on before its connection is closed.
 const MAX_ERRORS: usize = 1024;
 
@@ -180,6 +182,7 @@ fn http(config: &ServerConfig, spread: Spread) -> auto::Builder<Spread> {
         .keep_alive_interval(config.keepalive_interval)
         .keep_alive_timeout(config.keepalive_timeout)
         .max_concurrent_streams(config.max_concurrent_streams)
+        .max_send_buf_size(MAX_READY)
         .max_header_list_size(u32::try_from(config.max_header_size.as_u64()).unwrap_or(u32::MAX))
         // A client may give up everything it has begun, at once; who goes on like that is told to calm down.
         .max_pending_accept_reset_streams(config.max_concurrent_streams as usize)

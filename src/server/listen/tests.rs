@@ -1,7 +1,17 @@
 //! Connections in front of a service that says what it knows of its peer.
 
-use std::{fs, net::SocketAddr};
+use std::{
+    fs,
+    net::SocketAddr,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
+use bytes::Bytes;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
@@ -59,11 +69,15 @@ fn seen(request: &Request<Body>) -> String {
     }
 }
 
-/// A listener on a free port.
-async fn listen(sources: Sources) -> SocketAddr {
+fn config(sources: Sources) -> ServerConfig {
     let sources = sources.with("server.grpc_addr", "127.0.0.1:0");
     let loaded = sources.with("apps.demo.app_key", "key").with("apps.demo.app_secret", "made-up").load();
-    let config = Arc::new(loaded.unwrap().config.server);
+    loaded.unwrap().config.server
+}
+
+/// A listener on a free port.
+async fn listen(sources: Sources) -> SocketAddr {
+    let config = Arc::new(config(sources));
     let service = tower::service_fn(|request: Request<Body>| async move {
         let response = Response::builder().header("seen", seen(&request)).body(Body::empty());
         Ok::<_, Infallible>(response.unwrap())
@@ -74,6 +88,49 @@ async fn listen(sources: Sources) -> SocketAddr {
     let (metrics, workers, stop) = (Metrics::off(), Workers::here().pool(), CancellationToken::new());
     tokio::spawn(Listener { config, tls, metrics, service, workers, stop }.serve(port));
     addr
+}
+
+/// An answer without end, and how much of it was asked for.
+fn endless() -> (Body, Arc<AtomicUsize>) {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let count = taken.clone();
+    let frames = std::iter::repeat_with(move || {
+        let frame = Bytes::from_static(&[0; 4096]);
+        count.fetch_add(frame.len(), Ordering::Relaxed);
+        Ok::<_, Infallible>(Frame::data(frame))
+    });
+    (Body::new(StreamBody::new(tokio_stream::iter(frames))), taken)
+}
+
+#[tokio::test(start_paused = true)]
+async fn little_is_kept_ready_for_who_opens_a_wide_window_and_does_not_read() {
+    let (body, taken) = endless();
+    let body = Arc::new(Mutex::new(Some(body)));
+    let service = tower::service_fn(move |_: Request<Body>| {
+        let body = body.lock().unwrap().take().expect("one request");
+        async move { Ok::<_, Infallible>(Response::new(body)) }
+    });
+    let config = Arc::new(config(Sources::defaults()));
+    let (metrics, workers, stop) = (Metrics::off(), Workers::here().pool(), CancellationToken::new());
+    let (near, far) = tokio::io::duplex(1024);
+    let spread = workers.seat().spread();
+    let listener = Listener { config, tls: None, metrics, service, workers, stop };
+    tokio::spawn(listener.speak(far, Extensions::new(), spread));
+
+    let mut wide = h2::client::Builder::new();
+    wide.initial_window_size(1 << 30).initial_connection_window_size(1 << 30);
+    let (mut client, connection) = wide.handshake::<_, Bytes>(near).await.unwrap();
+    let request = Request::get("http://localhost/").body(()).unwrap();
+    let (response, _) = client.send_request(request, true).unwrap();
+    let mut connection = pin!(connection);
+    tokio::select! {
+        response = response => assert!(response.unwrap().status().is_success()),
+        _ = connection.as_mut() => panic!("it answers"),
+    }
+    // Time passes when nobody has anything to do.
+    sleep(Duration::from_secs(1)).await;
+    let taken = taken.load(Ordering::Relaxed);
+    assert!((MAX_READY..MAX_READY + 16 * 1024).contains(&taken), "{taken}");
 }
 
 /// What the service sees of a client.
