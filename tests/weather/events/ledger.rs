@@ -3,9 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     net::SocketAddr,
+    time::Duration,
 };
 
 use dinggate::pb::group as pb;
+use tokio::time::sleep;
+use tonic::Code;
 
 use super::watchers::{Told, connect, number};
 use crate::{dingtalk::Pushed, report::Report, site::Site};
@@ -85,17 +88,39 @@ fn note_ends(told: &[Told], report: &mut Report) {
     for (reason, count) in told.iter().flat_map(|told| &told.ends) {
         *ends.entry(if reason.is_empty() { "connection lost" } else { reason }).or_default() += count;
     }
+    let longest = told.iter().map(|told| covered(&told.gaps)).max().unwrap_or_default();
+    report.note("time that lies in gaps", format!("{:.1} s", longest as f64 / 1000.0));
     let gaps: BTreeSet<usize> = told.iter().map(|told| told.gaps.len()).collect();
     report.note("watchers, and gaps that each was told", format!("{}, {gaps:?}", told.len()));
     report.note("ends of their streams", format!("{ends:?}"));
+}
+
+/// How long all gaps are together, in milliseconds, overlaps counted once.
+fn covered(gaps: &[(u64, u64)]) -> u64 {
+    let mut gaps = gaps.to_vec();
+    gaps.sort_unstable();
+    let (mut sum, mut end) = (0, 0);
+    for (from, to) in gaps {
+        sum += to.saturating_sub(from.max(end));
+        end = end.max(to);
+    }
+    sum
 }
 
 /// All events of the log.
 async fn list(home: SocketAddr) -> Vec<u128> {
     let (mut client, mut ids, mut page_token) = (connect(home), Vec::new(), String::new());
     loop {
-        let request = pb::ListGroupEventsRequest { page_token, ..Default::default() };
-        let page = client.list_group_events(request).await.expect("the log can be read").into_inner();
+        let request = pb::ListGroupEventsRequest { page_token: page_token.clone(), ..Default::default() };
+        let page = match client.list_group_events(request).await {
+            Ok(page) => page.into_inner(),
+            // As everybody does who is told so.
+            Err(status) if status.code() == Code::Unavailable => {
+                sleep(Duration::from_secs(1)).await;
+                continue;
+            }
+            Err(status) => panic!("the log cannot be read: {status}"),
+        };
         ids.extend(page.events.iter().map(|event| number(&event.event_id)));
         page_token = page.next_page_token;
         if page_token.is_empty() {
