@@ -13,5 +13,6 @@ mod log;
 mod notices;
 mod outage;
 mod outcomes;
+mod pushes;
 mod sharing;
 mod tls;

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     dingtalk::{App, Client},
-    event::{Cause, Feed, Gap, now},
-    store::{AppendError, Facts, Fence, Leases, Store},
+    event::{Cause, Feed},
+    store::{Facts, Fence, Leases, Store},
 };
 
 /// How long an owner that is not heard of keeps its place. Takeover takes this, a [`LOOK`] and a connection.
@@ -34,8 +34,8 @@ const RENEW: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_secs(1);
 /// The pause after the first connection that failed. It doubles ...
 const BACKOFF: Duration = Duration::from_secs(1);
-/// ... up to this.
-const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// ... so many times: up to a minute.
+const DOUBLINGS: u32 = 6;
 /// A connection that lived for this long was a good one.
 const GOOD: Duration = Duration::from_secs(30);
 /// How long a connection that DingTalk is about to close is still read from, when the next one is open.
@@ -137,36 +137,39 @@ impl Owner {
     async fn work(&self, fence: &Fence) {
         self.sure.store(self.recall_sure().await, Ordering::Relaxed);
         let session = Session { app: self.app.alias(), feed: &self.feed, fence, sure: &self.sure };
-        let (mut cause, mut pause) = (Cause::OwnerChanged, BACKOFF);
+        let (mut cause, mut failures) = (Cause::OwnerChanged, 0);
         // The last one and how it ended, while there may still be something to read from it.
         let mut last: Option<(Socket, Ending)> = None;
         loop {
             let Some(mut socket) = self.connect().await else {
                 last = None;
-                sleep(pause.mul_f64(rand::random_range(0.8..1.2))).await;
-                pause = (pause * 2).min(BACKOFF_MAX);
+                failures += 1;
+                sleep(pause(failures)).await;
                 continue;
             };
             let opened = Instant::now();
             let unbroken = matches!(last, Some((_, Ending::Renewal)));
-            if !unbroken && self.admit_gap(fence, cause).await.is_err() {
+            if !unbroken && session.admit_gap(session.sure(), cause).await.is_err() {
                 return;
             }
+            // At once: whoever comes next must know that somebody listened, however short that was.
+            self.note_sure().await;
             let reading = session.read(&mut socket);
             let ending = match last.take() {
                 Some((old, _)) => tokio::join!(reading, session.drain(old, DRAIN)).0,
                 None => reading.await,
             };
+            cause = Cause::Reconnected;
+            // One that ends right after its opening is as good as none.
+            failures = if opened.elapsed() > GOOD { 0 } else { failures + 1 };
             match ending {
                 Ending::Deposed => return,
-                Ending::Renewal | Ending::Disconnect => last = Some((socket, ending)),
-                Ending::Broken => {}
-            }
-            cause = Cause::Reconnected;
-            // One that breaks right after its opening is as good as none.
-            pause = if opened.elapsed() > GOOD { BACKOFF } else { (pause * 2).min(BACKOFF_MAX) };
-            if ending == Ending::Broken {
-                sleep(BACKOFF.mul_f64(rand::random_range(0.0..1.0))).await;
+                Ending::Broken => sleep(pause(failures.max(1))).await,
+                Ending::Renewal | Ending::Disconnect => {
+                    last = Some((socket, ending));
+                    // The first time at once, as there is still something to read from it.
+                    sleep(pause(failures.saturating_sub(1))).await;
+                }
             }
         }
     }
@@ -180,21 +183,6 @@ impl Owner {
             .inspect(|_| info!(app = self.app.alias(), "the event stream is open"))
             .inspect_err(|error| warn!(app = self.app.alias(), error, "the event stream cannot be opened"))
             .ok()
-    }
-
-    /// Writes down that something may have been missed, unless nobody has ever listened before.
-    async fn admit_gap(&self, fence: &Fence, cause: Cause) -> Result<(), AppendError> {
-        let from = self.sure.load(Ordering::Relaxed);
-        if from == 0 {
-            return Ok(());
-        }
-        loop {
-            let gap = Gap { from, to: now().max(from), cause };
-            match self.feed.gap(self.app.alias(), Some(fence), gap).await {
-                Err(AppendError::Unavailable(_)) => sleep(LOOK).await,
-                outcome => return outcome,
-            }
-        }
     }
 
     fn sure_key(&self) -> String {
@@ -220,5 +208,13 @@ impl Owner {
                 Err(_) => sleep(LOOK).await,
             }
         }
+    }
+}
+
+/// What is waited after so many failures, in a row: not the same at all replicas.
+fn pause(failures: u32) -> Duration {
+    match failures.checked_sub(1) {
+        None => Duration::ZERO,
+        Some(doublings) => (BACKOFF * (1 << doublings.min(DOUBLINGS))).mul_f64(rand::random_range(0.5..1.0)),
     }
 }

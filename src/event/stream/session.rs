@@ -7,8 +7,8 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
-use tokio_tungstenite::tungstenite::Message;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use tracing::{info, warn};
 
 use super::{
@@ -28,6 +28,10 @@ const SILENCE: Duration = Duration::from_secs(30);
 const LIFETIME: Duration = Duration::from_secs(6 * 3600);
 /// Events that are kept in one step.
 const BATCH: usize = 64;
+/// An event may be overtaken by others that happened this much later: a gap begins so much before the last sure moment.
+const UNDER_WAY: Duration = Duration::from_secs(5);
+/// How often writing down a gap is tried while the log is not there.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +61,7 @@ impl Session<'_> {
         let expires = Instant::now() + LIFETIME;
         let mut ping = interval(PING);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heard = self.sign_of_life();
+        let mut heard = Instant::now();
         loop {
             let message = tokio::select! {
                 message = timeout_at(heard + SILENCE, socket.next()) => message,
@@ -83,16 +87,12 @@ impl Session<'_> {
                     return Ending::Broken;
                 }
             };
-            heard = self.sign_of_life();
             if let Some(ending) = self.take(socket, message).await {
                 return ending;
             }
+            // After it was dealt with, which takes long while the log is not there.
+            heard = Instant::now();
         }
-    }
-
-    fn sign_of_life(&self) -> Instant {
-        self.sure.store(now(), Ordering::Relaxed);
-        Instant::now()
     }
 
     /// Reads what is still on its way over a connection that is about to end.
@@ -108,6 +108,7 @@ impl Session<'_> {
 
     /// Deals with a message and with those that are already there behind it, so that a burst is kept in few steps.
     async fn take(&self, socket: &mut Socket, first: Message) -> Option<Ending> {
+        let received = now();
         let (mut events, mut answers, mut ending) = (Vec::new(), Vec::new(), None);
         let mut kept_back = false;
         let mut next = Some(first);
@@ -132,43 +133,85 @@ impl Session<'_> {
             }
         }
         if kept_back && self.admit_quota().await.is_err() {
-            return Some(Ending::Broken);
+            return Some(Ending::Deposed);
         }
-        if !events.is_empty() {
-            match self.keep(events).await {
-                Some(acks) => answers.extend(acks),
-                None => return Some(Ending::Deposed),
+        let Ok((verdicts, missed)) = self.keep(events).await else { return Some(Ending::Deposed) };
+        let answered = send(socket, answers.into_iter().chain(verdicts)).await;
+        match missed {
+            None => drop(self.sure.fetch_max(received, Ordering::Relaxed)),
+            // Whether dingtalk sends them again is its own affair.
+            Some(since) => {
+                if self.admit_gap(since, Cause::LogLost).await.is_err() {
+                    return Some(Ending::Deposed);
+                }
             }
         }
-        for text in answers {
-            if socket.feed(Message::text(text)).await.is_err() {
-                return Some(Ending::Broken);
-            }
-        }
-        if socket.flush().await.is_err() { Some(Ending::Broken) } else { ending }
+        if answered.is_err() { Some(Ending::Broken) } else { ending }
     }
 
     /// Something happened, and nobody will ever say what.
-    async fn admit_quota(&self) -> Result<(), AppendError> {
+    async fn admit_quota(&self) -> Result<(), Deposed> {
         warn!(
             app = self.app,
             "the organisation's pushes of the month are used up: events come without content"
         );
-        let (now, cause) = (now(), Cause::PushQuotaExhausted);
-        self.feed.gap(self.app, Some(self.fence), Gap { from: now, to: now, cause }).await
+        let now = now();
+        self.write(|| Gap { from: now, to: now, cause: Cause::PushQuotaExhausted }).await
     }
 
-    /// Keeps the events and makes the answers to their frames; none if they are another replica's business.
-    async fn keep(&self, pushed: Vec<(String, Event)>) -> Option<Vec<String>> {
+    /// Until when nothing can have been missed; 0 if nobody has ever listened.
+    pub(super) fn sure(&self) -> u64 {
+        self.sure.load(Ordering::Relaxed)
+    }
+
+    /// Writes down that something may have been missed since then, unless nobody has ever listened before.
+    pub(super) async fn admit_gap(&self, since: u64, cause: Cause) -> Result<(), Deposed> {
+        if since > 0 {
+            let from = since.saturating_sub(UNDER_WAY.as_millis() as u64);
+            self.write(|| Gap { from, to: now().max(since), cause }).await?;
+        }
+        self.sure.fetch_max(now(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Writes down a gap, as soon as the log is there.
+    async fn write(&self, gap: impl Fn() -> Gap) -> Result<(), Deposed> {
+        loop {
+            match self.feed.gap(self.app, Some(self.fence), gap()).await {
+                Ok(()) => return Ok(()),
+                Err(AppendError::Deposed) => return Err(Deposed),
+                Err(AppendError::Unavailable(_)) => sleep(RETRY).await,
+            }
+        }
+    }
+
+    /// Keeps the events and makes the answers to their frames. If they cannot be kept: also since when something is
+    /// missing.
+    async fn keep(&self, pushed: Vec<(String, Event)>) -> Result<(Vec<String>, Option<u64>), Deposed> {
+        if pushed.is_empty() {
+            return Ok((Vec::new(), None));
+        }
+        let earliest = pushed.iter().map(|(_, event)| event.happened).filter(|known| *known > 0).min();
         let (ids, events): (Vec<_>, Vec<_>) = pushed.into_iter().unzip();
-        let verdict = match self.feed.accept(self.app, Some(self.fence), events).await {
-            Ok(_) => Verdict::Done,
-            Err(AppendError::Deposed) => return None,
+        let (verdict, missed) = match self.feed.accept(self.app, Some(self.fence), events).await {
+            Ok(_) => (Verdict::Done, None),
+            Err(AppendError::Deposed) => return Err(Deposed),
             Err(AppendError::Unavailable(error)) => {
                 warn!(app = self.app, count = ids.len(), %error, "events cannot be kept: dingtalk is to send them again");
-                Verdict::Later
+                (Verdict::Later, Some(earliest.unwrap_or(u64::MAX).min(self.sure())))
             }
         };
-        Some(ids.iter().map(|id| answer(id, verdict)).collect())
+        Ok((ids.iter().map(|id| answer(id, verdict)).collect(), missed))
     }
+}
+
+/// Another replica owns the app's events.
+#[derive(Debug)]
+pub(super) struct Deposed;
+
+async fn send(socket: &mut Socket, answers: impl Iterator<Item = String>) -> Result<(), SocketError> {
+    for text in answers {
+        socket.feed(Message::text(text)).await?;
+    }
+    socket.flush().await
 }
