@@ -19,7 +19,7 @@ mod token;
 mod watch;
 
 pub use self::{
-    callback::Callbacks,
+    callback::{Callbacks, Pace, Recovery},
     config::{EventsConfig, Mode},
     feed::{Feed, Listed, Refusal},
     hearing::hear,

@@ -6,6 +6,7 @@ pub mod group;
 pub mod id;
 mod joined;
 mod lenient;
+pub mod push;
 pub mod role;
 pub mod scene;
 pub mod template;
@@ -60,4 +61,5 @@ pub const ALL: &[&Spec] = &[
     topbox::UnpinCard::SPEC,
     assistant::SendAssistantMessage::SPEC,
     assistant::ListMessageReaders::SPEC,
+    push::ListFailedPushes::SPEC,
 ];

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{bind, http};
 use crate::{
     dingtalk::{App, Client},
-    event::{Callbacks, EventsConfig, Feed, Mode, Streams, callback::crypto::Crypto, hear},
+    event::{Callbacks, EventsConfig, Feed, Mode, Pace, Recovery, Streams, callback::crypto::Crypto, hear},
     group::Groups,
     store::Store,
 };
@@ -50,6 +50,10 @@ impl Sources {
         let apps: Vec<_> = apps.collect();
         for app in &apps {
             tokio::spawn(hear(app.clone(), feed.clone(), groups.clone()));
+        }
+        for app in apps.iter().filter(|app| self.secrets.contains_key(app.alias())) {
+            let recovery = Recovery::new(app.clone(), client, feed, store, Pace::default());
+            tokio::spawn(stop.clone().run_until_cancelled_owned(recovery.run()));
         }
         let streams = self.mode.has_stream().then(|| Streams::open(apps, client, feed, store));
         let routes = http::callback_routes(Callbacks::new(self.secrets, feed.clone()));

@@ -9,7 +9,10 @@ use dinggate::{
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 use prost_types::method_options::IdempotencyLevel;
 
-use crate::{calls::CALLS, comments};
+use crate::{
+    calls::{CALLS, OWN},
+    comments,
+};
 
 const HEAD: &str = "# Operations
 
@@ -41,10 +44,20 @@ pub fn page(pool: &DescriptorPool) -> String {
     }
     let tokens = operation::ALL.iter().filter(|spec| spec.auth == Auth::None).copied();
     write_operations("Tokens", "An app uses one of these, as its `token_endpoint` says.", tokens, &mut page);
+    let own = operation::ALL.iter().filter(|spec| OWN.contains(&spec.id)).copied();
+    write_operations(
+        "By the gateway itself",
+        "Only where events are taken by callback, after all replicas were away for more than 30 seconds: one call for \
+         every 200 events whose push failed. No other call is made unasked.",
+        own,
+        &mut page,
+    );
     let reached: BTreeSet<_> =
         CALLS.iter().filter(|(rpc, _)| !later.contains(*rpc)).flat_map(|(_, made)| *made).collect();
-    let rest =
-        operation::ALL.iter().filter(|spec| spec.auth != Auth::None && !reached.contains(&spec.id)).copied();
+    let rest = operation::ALL
+        .iter()
+        .filter(|spec| spec.auth != Auth::None && !reached.contains(&spec.id) && !OWN.contains(&spec.id))
+        .copied();
     write_operations(
         "Not reachable yet",
         "In the table of operations, but no RPC makes them.",

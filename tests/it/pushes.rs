@@ -6,12 +6,17 @@ use std::{
 };
 
 use dinggate::{
-    config::Sources,
+    config::{Config, Loaded, Sources},
+    dingtalk::Client,
+    event::{Cause, Feed, Filter, Item as Told, Pace, Record, Recovery},
+    metrics::Metrics,
     pb::group::{
         self as pb, GapCause, group_event, group_event_service_client::GroupEventServiceClient,
         watch_group_events_response::Item,
     },
     server::Server,
+    service::Apps,
+    store::Store,
 };
 use dinggate_simulator::{Callback, Fault, GroupChange, PushRules};
 use serde_json::json;
@@ -21,6 +26,7 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
+use tokio_stream::StreamExt as _;
 use tonic::Streaming;
 
 use crate::support::{Gateway, install_tls, new_group, sources};
@@ -245,14 +251,80 @@ async fn callbacks_are_verified_and_taken() {
     gateway.simulator.until_pushes(APP, |pushes| pushes.confirmed >= 1 && pushes.unconfirmed == 0).await;
 }
 
+fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).unwrap()
+}
+
+#[tokio::test]
+async fn what_could_not_be_pushed_is_asked_for_once() {
+    const EVENTS: usize = 250;
+    let (gateway, _folder, callback) = with_callback().await;
+    let simulator = &gateway.simulator;
+    simulator.set_callback(APP, callback).await.expect("the check of the address is answered");
+    // No answer is quick enough.
+    simulator.set_push_rules(PushRules {
+        callback_ms: 0,
+        callback_retries_ms: Vec::new(),
+        failed_ms: 0,
+        ..PushRules::default()
+    });
+    let event = |number| json!({ "chatId": "chat1", "title": format!("{number}") });
+    let ids: Vec<_> =
+        (0..EVENTS).map(|number| simulator.push_event(APP, "chat_update_title", &event(number))).collect();
+    simulator.until_pushes(APP, |pushes| pushes.failed == EVENTS as u64).await;
+
+    // Another replica, which was away for ten minutes.
+    let sources = crate::support::sources(&simulator.url()).with("events.mode", "stream");
+    let Loaded { config: Config { dingtalk, token, limits, retry, breaker, events, .. }, apps, .. } =
+        sources.load().unwrap();
+    let (store, apps) = (Store::memory(), Apps::new(apps));
+    let client =
+        Client::new(&dingtalk, &token, &limits, &retry, &breaker, store.budgets.clone(), Metrics::off())
+            .unwrap();
+    let feed = Feed::new(&store, &events, ["demo"], Metrics::off());
+    let mut watcher = feed.watch("demo", Filter::default(), None, SOON).await.unwrap();
+    let left = now() - 600_000;
+    let seen = "events-callback-seen/demo";
+    store.facts.remember(seen, left.to_be_bytes().to_vec().into(), None).await.unwrap();
+    let pace =
+        Pace { note: Duration::from_millis(10), harmless: Duration::from_secs(30), listed: Duration::ZERO };
+    let app = apps.iter().next().unwrap().clone();
+    let recovery = tokio::spawn(Recovery::new(app, &client, &feed, &store, pace).run());
+
+    let mut told = Vec::new();
+    while told.len() <= EVENTS {
+        match timeout(SOON, watcher.next()).await.expect("soon").expect("no end") {
+            Told::Record(logged) => told.push(logged.record.clone()),
+            Told::Checkpoint(_) => {}
+            Told::Ended(why, _) => panic!("it ended: {why:?}"),
+        }
+    }
+    let Record::Gap(gap) = told.remove(0) else { panic!("the gap comes first") };
+    assert_eq!((gap.from, gap.cause), (left, Cause::Reconnected));
+    let recovered: Vec<_> = told
+        .iter()
+        .filter_map(|record| match record {
+            Record::Event(event) => Some(event.id.clone()),
+            Record::Gap(_) => None,
+        })
+        .collect();
+    assert_eq!(recovered, ids);
+    // From now on it is there, and has nothing to ask.
+    let is_noted = async {
+        while store.facts.recall(seen).await.unwrap().unwrap()[..] == left.to_be_bytes() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(SOON, is_noted).await.expect("soon");
+    recovery.abort();
+    assert_eq!(simulator.requests("events.failed.list"), 2, "200 a page");
+}
+
 #[tokio::test]
 async fn what_is_not_dingtalks_is_refused_and_not_kept() {
     let (gateway, _folder, callback) = with_callback().await;
     let mut watch = Watch::open(&gateway).await;
-    let now = || {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        u64::try_from(since.as_millis()).unwrap()
-    };
     let event = |title: &str| {
         json!({"EventType": "chat_update_title", "eventId": title, "title": title, "chatId": "chat1"})
             .to_string()

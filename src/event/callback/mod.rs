@@ -12,6 +12,9 @@ use super::{
 };
 
 pub mod crypto;
+mod recovery;
+
+pub use self::recovery::{Pace, Recovery};
 
 /// No push is longer; one of a thousand people is about 64 KiB.
 pub const BODY_MAX: usize = 512 * 1024;

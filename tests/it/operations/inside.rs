@@ -1,4 +1,4 @@
-//! What goes on inside groups: templates, pinned cards, messages of the assistant.
+//! What goes on inside groups: templates, pinned cards, messages of the assistant; and what is pushed of it.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use dinggate::{
     operation::{
         assistant::{ListMessageReaders, SendAssistantMessage, TEMPLATE_MARKDOWN, TEMPLATE_TEXT},
         id::{OpenConversationId, UserId},
+        push::ListFailedPushes,
         template::{DisableTemplate, EnableTemplate},
         topbox::{CONVERSATION_GROUP, CardData, CardSettings, PinCard, Platform, UnpinCard},
     },
@@ -77,6 +78,7 @@ pub async fn pin_all() -> Vec<&'static str> {
         pinned(unpin).await,
         pinned(send).await,
         pinned(readers).await,
+        pinned(ListFailedPushes { begin_time: 1_760_000_000_000, end_time: 1_760_000_060_000 }).await,
     ]
 }
 

@@ -100,7 +100,10 @@ fn fields(id: &str, documented: &Value, sent: &Value) {
             ("string", Some("json-object-string-or-object")) => is_text_map(value),
             ("string", _) => value.is_string(),
             ("bool", _) => value.is_boolean(),
-            ("int32" | "int64", _) => value.is_i64(),
+            // In a query everything is text.
+            ("int32" | "int64", _) => {
+                value.as_str().map_or(value.is_i64(), |text| text.parse::<i64>().is_ok())
+            }
             ("string[]", _) => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
             ("map<string,string>", _) => is_text_map(value),
             ("object", _) => {
