@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 )
 
 // [docs:service-config]
@@ -63,6 +65,9 @@ func settingsFromEnvironment() (settings, error) {
 
 // [docs:connect]
 
+// alive notices a connection that nobody answers on any more, such as after the loss of a node, while calls are open.
+var alive = grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 5 * time.Second})
+
 // tokenFile reads the token for every call: Kubernetes replaces the file before the token expires.
 type tokenFile string
 
@@ -93,7 +98,7 @@ func connectTLS(s settings, options ...grpc.DialOption) (*grpc.ClientConn, error
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
-	options = append(options, grpc.WithTransportCredentials(credentials.NewTLS(config)))
+	options = append(options, alive, grpc.WithTransportCredentials(credentials.NewTLS(config)))
 	if s.tokenFile != "" {
 		options = append(options, grpc.WithPerRPCCredentials(tokenFile(s.tokenFile)))
 	}
@@ -107,6 +112,6 @@ func connect(s settings, options ...grpc.DialOption) (*grpc.ClientConn, error) {
 	if s.ca != "" {
 		return connectTLS(s, options...)
 	}
-	options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	options = append(options, alive, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	return grpc.NewClient("dns:///"+s.addr, options...)
 }

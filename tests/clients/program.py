@@ -53,7 +53,7 @@ class Run:
     def __init__(self, program, arguments, environment):
         kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         self._process = subprocess.Popen(
-            [*program.command, *arguments],
+            [*program.command, *map(str, arguments)],
             cwd=program.directory,
             env={**kept, **{name: str(value) for name, value in environment.items()}},
             stdin=subprocess.PIPE,
@@ -163,6 +163,6 @@ PROGRAMS = [
         {"cargo": "Rust 1.89 or newer, rustup.rs"},
         [["cargo", "build", "--quiet", "--locked", "--target-dir", "target"]],
         ["target/debug/dinggate-example"],
-        checks=("usage", "probe", "example", "watch", "watch_refused", "tls", "mtls", "tokens"),
+        checks=("usage", "probe", "example", "watch", "watch_lost", "watch_refused", "tls", "mtls", "tokens"),
     ),
 ]

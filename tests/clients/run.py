@@ -135,6 +135,7 @@ CHECKS = [
     restart,
     trace,
     watching.watch,
+    watching.watch_lost,
     watching.watch_refused,
     *identity.CHECKS,
 ]

@@ -14,6 +14,7 @@ import processes
 from gateway import Sandbox
 from processes import free_addresses, wait_until_open
 from program import expect
+from proxy import Proxy
 
 APP_KEY = "dingdemo"
 CONFIG = """
@@ -47,12 +48,10 @@ KEPT = 100_000
 
 
 class Dingtalk:
-    """The simulator, which outlives the gateway."""
+    """A simulator with a group in which things happen."""
 
-    def __init__(self, stack, folder, binary, address):
-        self.url = f"http://{address}"
-        processes.background(stack, folder / "simulator.log", binary, "simulator", "--dingtalk-addr", address)
-        wait_until_open(address)
+    def __init__(self, url):
+        self.url = url
         self._post("/_sim/quotas", {})
         self._post("/_sim/pushes/rules", RULES)
         token = self._get(f"/gettoken?appkey={APP_KEY}&appsecret=demo-secret")["access_token"]
@@ -121,10 +120,10 @@ class Gateway:
 
 
 class Watcher:
-    """A program that watches, with a checkpoint each second. Its lines are read as they come."""
+    """A program that watches, with a checkpoint each so many seconds. Its lines are read as they come."""
 
-    def __init__(self, program, gateway, *token):
-        self._run = program.start("watch", "1", *token, **gateway.environment)
+    def __init__(self, program, environment, *token, seconds=1):
+        self._run = program.start("watch", seconds, *token, **environment)
         self.items, self.resumed = [], []
         self._more = threading.Condition()
         takers = [lambda line: self.items.append(json.loads(line)), self.resumed.append]
@@ -160,14 +159,16 @@ class Watcher:
 
 @contextlib.contextmanager
 def stage(binary):
-    """Redis, DingTalk and a gateway."""
+    """Redis, DingTalk, which outlives the gateway, and a gateway."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         addresses = dict(zip(("grpc", "redis", "dingtalk"), free_addresses(3)))
         try:
             processes.redis(stack, folder / "redis.log", addresses["redis"])
-            dingtalk = Dingtalk(stack, folder, binary, addresses["dingtalk"])
-            yield dingtalk, Gateway(stack, folder, binary, addresses)
+            simulator = binary, "simulator", "--dingtalk-addr", addresses["dingtalk"]
+            processes.background(stack, folder / "simulator.log", *simulator)
+            wait_until_open(addresses["dingtalk"])
+            yield Dingtalk(f"http://{addresses['dingtalk']}"), Gateway(stack, folder, binary, addresses)
         except BaseException as error:
             for log in folder.glob("*.log"):
                 error.add_note(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}")
@@ -178,7 +179,7 @@ def watch(binary, program):
     """Each event comes exactly once and in the order of the log, whatever becomes of the gateway."""
     with stage(binary) as (dingtalk, gateway):
         earlier = dingtalk.events().keys()
-        with Watcher(program, gateway) as watcher:
+        with Watcher(program, gateway.environment) as watcher:
             watcher.wait_until(lambda: watcher.items, "no checkpoint to begin with")
             begin = watcher.items[0]
             expect(begin["item"] == "checkpoint", f"it begins with {begin}")
@@ -190,11 +191,11 @@ def watch(binary, program):
         expect(all(item.get("chatId") == dingtalk.group for item in watcher.items if item["item"] == "event"), "no group")
         expect("GAP_CAUSE_OWNER_CHANGED" in watcher.gaps(), f"nobody was told what was not heard: {watcher.gaps()}")
 
-        with Watcher(program, gateway, begin["resumeToken"]) as again:
+        with Watcher(program, gateway.environment, begin["resumeToken"]) as again:
             again.wait_until(lambda: len(again.events()) >= len(order), "from the first token not all come again")
         expect(again.events() == order, "the log has another order than what was printed")
         expire(dingtalk, gateway)
-        with Watcher(program, gateway, begin["resumeToken"]) as late:
+        with Watcher(program, gateway.environment, begin["resumeToken"]) as late:
             late.wait_until(lambda: late.events(), "nothing comes after a token that has expired")
         expect(late.gaps()[:1] == ["GAP_CAUSE_UNSPECIFIED"], f"no gap at once, but {late.items[:3]}")
 
@@ -227,6 +228,19 @@ def expire(dingtalk, gateway):
     made = len(dingtalk.events())
     dingtalk.begin_events()
     dingtalk.wait_until_acknowledged(made + EVENTS)
+
+
+def watch_lost(binary, program):
+    """A connection whose other end is lost is replaced, although nothing tells so: keepalive is sooner to notice than the
+    want of checkpoints."""
+    with Sandbox(binary, DINGGATE__EVENTS__MODE="stream") as sandbox, Proxy(sandbox.addr) as proxy:
+        dingtalk = Dingtalk(sandbox.simulator)
+        with Watcher(program, {"DINGGATE_ADDR": proxy.address}, seconds=10) as watcher:
+            watcher.wait_until(lambda: watcher.items, "no checkpoint to begin with")
+            proxy.lose()
+            dingtalk.begin_events()
+            watcher.wait_until(lambda: len(watcher.events()) >= EVENTS, "the connection is not replaced")
+        expect(len(set(watcher.events())) == EVENTS == len(watcher.events()), f"events are repeated: {watcher.events()}")
 
 
 def watch_refused(binary, program):

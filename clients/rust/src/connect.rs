@@ -64,6 +64,9 @@ pub type Channel = InterceptedService<tonic::transport::Channel, Token>;
 pub fn connect(settings: &Settings) -> Result<Channel, Failure> {
     let scheme = if settings.ca.is_some() { "https" } else { "http" };
     let mut endpoint = Endpoint::from_shared(format!("{scheme}://{}", settings.addr))?;
+    // Notices a connection that nobody answers on any more, such as after the loss of a node, while calls are open.
+    let (time, timeout) = (Duration::from_secs(10), Duration::from_secs(5));
+    endpoint = endpoint.http2_keep_alive_interval(time).keep_alive_timeout(timeout);
     if let Some(ca) = &settings.ca {
         let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(fs::read(ca)?));
         if let Some((cert, key)) = &settings.identity {

@@ -39,9 +39,14 @@ export const SERVICE_CONFIG: grpc.ServiceConfig = {
 // [/docs:service-config]
 
 // [docs:connect]
-/** One channel serves the whole program: it keeps the connections and is safe to share. */
+/**
+ * One channel serves the whole program: it keeps the connections and is safe to share. It notices a connection that
+ * nobody answers on any more, such as after the loss of a node, while calls are open.
+ */
 export function connect(settings: Settings, serviceConfig?: grpc.ServiceConfig): grpc.Client {
   return new grpc.Client(`dns:///${settings.address}`, credentials(settings), {
+    "grpc.keepalive_time_ms": 10_000,
+    "grpc.keepalive_timeout_ms": 5_000,
     ...(serviceConfig && { "grpc.service_config": JSON.stringify(serviceConfig) }),
   });
 }

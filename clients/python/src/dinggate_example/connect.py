@@ -66,6 +66,15 @@ class Settings:
 
 
 # [docs:connect]
+# Notices a connection that nobody answers on any more, such as after the loss of a node, while calls are open. It is the
+# ping's own time that counts, a minute if not set; grpc.keepalive_timeout_ms (grpcio 1.85) does not shorten it.
+KEEPALIVE = [
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),
+    ("grpc.http2.max_pings_without_data", 0),
+]
+
+
 class TokenFile(grpc.AuthMetadataPlugin):
     """Reads the token for every call: Kubernetes replaces the file before the token expires."""
 
@@ -92,7 +101,7 @@ def connect_tls(settings, options, library):
     if settings.token_file:
         token = grpc.metadata_call_credentials(TokenFile(settings.token_file))
         credentials = grpc.composite_channel_credentials(credentials, token)
-    return library.secure_channel(f"dns:///{settings.addr}", credentials, options)
+    return library.secure_channel(f"dns:///{settings.addr}", credentials, [*options, *KEEPALIVE])
 # [/docs:connect]
 
 
@@ -100,4 +109,4 @@ def connect(settings, options=(("grpc.service_config", SERVICE_CONFIG),), librar
     """One channel serves the whole program: it is safe to share between threads, and it reconnects by itself."""
     if settings.ca:
         return connect_tls(settings, options, library)
-    return library.insecure_channel(f"dns:///{settings.addr}", options)
+    return library.insecure_channel(f"dns:///{settings.addr}", [*options, *KEEPALIVE])

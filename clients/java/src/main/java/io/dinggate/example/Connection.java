@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 
 /**
  * How to reach the gateway.
@@ -52,9 +53,14 @@ record Connection(
   // [/docs:service-config]
 
   // [docs:connect]
-  /** One channel serves the whole program: it keeps the connections and is safe to share. */
+  /**
+   * One channel serves the whole program: it keeps the connections and is safe to share. It notices a connection that
+   * nobody answers on any more, such as after the loss of a node, while calls are open.
+   */
   ManagedChannelBuilder<?> channel() throws IOException {
-    return Grpc.newChannelBuilder("dns:///" + address, credentials());
+    return Grpc.newChannelBuilder("dns:///" + address, credentials())
+        .keepAliveTime(10, TimeUnit.SECONDS)
+        .keepAliveTimeout(5, TimeUnit.SECONDS);
   }
 
   /** A channel that spreads calls over the replicas, and repeats those that ended UNAVAILABLE. */

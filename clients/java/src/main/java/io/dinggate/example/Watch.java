@@ -101,7 +101,7 @@ final class Watch {
     var call = events.watchGroupEvents(request.build());
     try {
       WatchGroupEventsResponse item;
-      while ((item = call.read(3 * seconds, TimeUnit.SECONDS)) != null) {
+      while ((item = call.read(3L * seconds, TimeUnit.SECONDS)) != null) {
         take(item);
       }
     } finally {
