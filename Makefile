@@ -148,6 +148,10 @@ bench: bench-programs ## measure what a call costs, beside the least that forwar
 bench-quick: bench-programs ## the same in a minute, roughly
 	python3 bench/run.py $(TARGET_DIR)/profiling $(TARGET_DIR)/bench-quick --quick
 
+.PHONY: bench-scale
+bench-scale: bench-programs redis-server ## measure how the cost of a call grows with apps, groups, callers, watchers, replicas
+	python3 bench/scale.py $(TARGET_DIR)/profiling $(TARGET_DIR)/bench-scale
+
 .PHONY: bench-smoke
 bench-smoke: build ## see to it that all programs of the benchmark answer properly; measures nothing
 	cargo build --locked --package dinggate-bench

@@ -7,7 +7,8 @@ use prost::Message as _;
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=../proto");
     let mut compiler = protox::Compiler::new(["../proto", "../proto/third_party"])?;
-    let files = ["dinggate/group/v1/assistant_service.proto", "dinggate/group/v1/group_service.proto"];
+    let files = ["assistant_service", "group_event_service", "group_service"];
+    let files = files.map(|file| format!("dinggate/group/v1/{file}.proto"));
     compiler.include_imports(true).open_files(files)?;
     // Through bytes, because protox may have another version of prost's types.
     let descriptors = compiler.encode_file_descriptor_set();

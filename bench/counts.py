@@ -12,6 +12,9 @@ import time
 import measure
 import programs
 
+# Seconds that a program takes to start under callgrind, about.
+STARTS_IN = 6
+
 # What programs ask for memory by: glibc's functions, and mimalloc's.
 ALLOCATIONS = {
     "malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc", "memalign",
@@ -22,17 +25,28 @@ CALLEE = re.compile(r"cfn=\((\d+)\)(?: (.*))?")
 FUNCTION = re.compile(r"fn=\((\d+)\) (.*)")
 
 
-def are_possible():
-    return all(shutil.which(tool) for tool in ("valgrind", "callgrind_control"))
+def count_all(folder, upstream, seconds, tell):
+    """{subject: {call: counts}}. Without valgrind or Redis, without what they count."""
+    figures = {subject: {call: {} for call in calls} for subject, calls in measure.SUBJECTS.items()}
+    under_valgrind = shutil.which("valgrind") and shutil.which("callgrind_control")
+    for subject, call in ((subject, call) for subject, calls in figures.items() for call in calls):
+        if under_valgrind:
+            tell(f"{subject}: {call} under callgrind", 2 * seconds + STARTS_IN)
+            figures[subject][call] |= per_call(folder, subject, call, upstream, seconds)
+    for call in figures["gateway"]:
+        if shutil.which("redis-server"):
+            tell(f"{call} with Redis", seconds)
+            figures["gateway"][call]["redis"] = redis_trips(folder, call, upstream, seconds)
+    return figures
 
 
 def per_call(folder, subject, call, upstream, seconds):
     """Instructions and allocations per call, under callgrind: the same on every machine, give or take a per cent."""
     with tempfile.TemporaryDirectory(prefix="dinggate-callgrind-") as out:
         under = ["valgrind", "--quiet", "--tool=callgrind", "--fair-sched=try", f"--callgrind-out-file={out}/out"]
-        with start_under(folder, subject, upstream, under) as program:
+        with measure.start(folder, subject, upstream, under) as program:
             def calls():
-                return programs.load(folder, call, program, seconds=seconds, warmup=1, connections=1)["answered"]
+                return programs.load(folder, call, program, seconds=seconds, warmup=0, connections=1)["answered"]
 
             calls()
             dump(program)  # forgets the start and the first calls
@@ -42,14 +56,9 @@ def per_call(folder, subject, call, upstream, seconds):
     return {"instructions": instructions / number, "allocations": allocations / number}
 
 
-def start_under(folder, subject, upstream, under):
-    if subject.startswith("gateway"):
-        return programs.gateway(folder, upstream, under=under)
-    return programs.reference(folder, subject, upstream, under=under)
-
-
 def dump(program):
-    subprocess.run(["callgrind_control", "--dump", str(program.pid)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["callgrind_control", "--dump", str(program.pid)], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
 
 
 def read_profile(path):
@@ -100,7 +109,7 @@ def redis_trips(folder, call, upstream, seconds):
     with redis() as port:
         store = f'[store]\nkind = "redis"\nurl = "redis://127.0.0.1:{port}"\n'
         with programs.gateway(folder, upstream, extra=store) as program:
-            programs.load(folder, call, program, seconds=0.2, warmup=0, connections=1)
+            programs.load(folder, call, program, seconds=1, warmup=0, connections=1)
             with socket.create_connection(("127.0.0.1", port)) as monitor:
                 monitor.sendall(b"MONITOR\r\n")
                 monitor.recv(5)

@@ -1,6 +1,7 @@
 """One visit: a program is started, measured in all ways, and stopped. Everything is a median over such visits."""
 
 import dataclasses
+import statistics
 import time
 
 import programs
@@ -17,10 +18,13 @@ class Pace:
     full: float  # as many calls as it can
     half: float  # at a fixed rate
     rates: dict | None = None  # those rates, where they need not be found out
+    starts: int = 1  # of a program to see one call at a time: where threads come to lie differs from start to start
+    spread: tuple = ()  # numbers of connections that are tried besides
+    count: float = 0  # for each of what is counted, once
 
 
-FULL = Pace(rounds=5, settle=1, warmup=1, alone=1, full=3, half=4)
-QUICK = Pace(rounds=1, settle=0.3, warmup=0.5, alone=0.5, full=1.2, half=1.5)
+FULL = Pace(rounds=5, settle=1, warmup=0.7, alone=0.8, full=3, half=3, starts=3, spread=(1, 4, 64), count=5)
+QUICK = Pace(rounds=1, settle=0.3, warmup=0.5, alone=0.5, full=1.5, half=1.5)
 SMOKE = Pace(rounds=1, settle=0, warmup=0, alone=0.5, full=0.5, half=0.5, rates={"send": 50, "get": 50})
 
 # Which program answers which calls. A "send" is forwarded; a "get" is read from memory.
@@ -31,14 +35,16 @@ SUBJECTS = {
     "gateway, all sampled": ["send"],
     "echo": ["get"],
 }
+# Who is measured one call at a time, and over other numbers of connections, besides.
+SPREAD = ("minimal", "gateway")
 # Calls on their way, spread over this many connections.
 IN_FLIGHT, CONNECTIONS = 64, 16
 
 
-def start(folder, subject, upstream):
+def start(folder, subject, upstream, under=()):
     if not subject.startswith("gateway"):
-        return programs.reference(folder, subject, upstream)
-    return programs.gateway(folder, upstream, sampled=1.0 if "all" in subject else 0.1)
+        return programs.reference(folder, subject, upstream, under=under)
+    return programs.gateway(folder, upstream, sampled=1.0 if "all" in subject else 0.1, under=under)
 
 
 def direct(folder, upstream, pace):
@@ -54,7 +60,7 @@ def saturate(folder, call, program, pace, connections=CONNECTIONS):
 
 
 def visit(folder, subject, upstream, pace, rates, tell):
-    """Everything about one program: {call: figures} and what is of the program itself."""
+    """Everything about one program: {call: figures}, and figures of the program itself."""
     figures = {}
     with start(folder, subject, upstream) as program:
         tell(f"{subject}: idle", pace.settle)
@@ -64,15 +70,29 @@ def visit(folder, subject, upstream, pace, rates, tell):
         for call in SUBJECTS[subject]:
             figures[call] = visit_call(folder, subject, call, program, upstream, pace, rates, tell)
         figures["loaded MiB"] = program.resident()
+        if "send" in figures and subject in SPREAD:
+            for connections in pace.spread:
+                tell(f"{subject}: {connections} connections", pace.warmup + pace.full)
+                outcome = saturate(folder, "send", program, pace, connections)
+                figures["send"][f"full /s, {connections}"] = outcome["per_second"]
+                figures["send"][f"full cpu us, {connections}"] = outcome["cpu_us"]
     return figures
 
 
+def alone(folder, subject, call, upstream, pace, tell):
+    """Microseconds of one call at a time: the mean over some starts."""
+    medians = []
+    for _ in range(pace.starts):
+        tell(f"{subject}: {call}, one at a time", pace.warmup + pace.alone)
+        with start(folder, subject, upstream) as program:
+            outcome = programs.load(folder, call, program, seconds=pace.alone, warmup=pace.warmup, connections=1)
+            medians.append(outcome["latency_us"]["p50"])
+    return statistics.mean(medians)
+
+
 def visit_call(folder, subject, call, program, upstream, pace, rates, tell):
-    before, figures, answered = upstream.counters()["calls"], {}, 0
-    tell(f"{subject}: {call}, one at a time", pace.warmup + pace.alone)
-    outcome = programs.load(folder, call, program, seconds=pace.alone, warmup=pace.warmup, connections=1)
-    figures["alone us"] = outcome["latency_us"]["p50"]
-    answered += outcome["answered"]
+    figures = {"alone us": alone(folder, subject, call, upstream, pace, tell)} if subject in SPREAD else {}
+    before, answered = upstream.counters()["calls"], 0
     tell(f"{subject}: {call}, as many as it can", pace.warmup + pace.full)
     outcome = saturate(folder, call, program, pace)
     figures["full /s"], figures["full cpu us"] = outcome["per_second"], outcome["cpu_us"]
@@ -109,7 +129,9 @@ def calibrate(folder, upstream, pace, tell):
 
 def seconds_of(pace):
     """What a whole measurement takes, about."""
-    call = 3 * pace.warmup + pace.alone + pace.full + pace.half
     calls = sum(len(calls) for calls in SUBJECTS.values())
-    round_ = len(SUBJECTS) * pace.settle + calls * call + pace.warmup + pace.alone
-    return 2 * (pace.warmup + pace.full) + pace.rounds * round_
+    call = 2 * pace.warmup + pace.full + pace.half
+    one = pace.warmup + pace.alone
+    spread = len(pace.spread) * (pace.warmup + pace.full)
+    round_ = len(SUBJECTS) * pace.settle + calls * call + 4 * pace.starts * one + len(SPREAD) * spread
+    return 2 * (pace.warmup + pace.full) + pace.rounds * round_ + pace.count * 3 * calls

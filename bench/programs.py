@@ -181,6 +181,8 @@ def load(folder, call, *programs, seconds, warmup, connections=16, in_flight=1, 
     if done.returncode:
         raise Failed(f"the load generator failed with {done.returncode}")
     outcome = json.loads(done.stdout)
-    if outcome["errors"] or not outcome["answered"]:
+    if not outcome["answered"] and not outcome["errors"]:
+        raise Failed(f"no call was answered within {warmup + seconds} s")
+    if outcome["errors"]:
         raise Failed(f"{outcome['errors']} calls failed, the first with: {outcome['first_error']}")
     return outcome

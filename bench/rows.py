@@ -32,6 +32,22 @@ def half(name, call, reference, at_most=None):
     return Row(f"{name} at half load, {call}", ("gateway", call, figure), (reference, call, figure), "µs", at_most)
 
 
+def counted(what, name, at_most=None):
+    return [
+        Row(f"{what} per {call}", ("gateway", call, name), (reference, call, name), "", at_most)
+        for call, reference in (("send", "minimal"), ("send", "bare"), ("get", "echo"))
+    ]
+
+
+def spread(connections):
+    calls, cpu_us = f"full /s, {connections}", f"full cpu us, {connections}"
+    return [
+        Row(f"calls/s, connections: {connections}", ("gateway", "send", calls), ("minimal", "send", calls), "/s"),
+        Row(f"CPU per forwarded call, connections: {connections}", ("gateway", "send", cpu_us),
+            ("minimal", "send", cpu_us), "µs"),
+    ]
+
+
 ROWS = [
     *cpu("forwarded call", "gateway", "send", "minimal", 0.65, 0.55),
     *cpu("forwarded call, all sampled", "gateway, all sampled", "send", "minimal", 0.9),
@@ -47,9 +63,14 @@ ROWS = [
     half("p99.9", "get", "echo"),
     Row("calls/s, saturated, send", ("gateway", "send", "full /s"), ("minimal", "send", "full /s"), "/s"),
     Row("calls/s, saturated, get", ("gateway", "get", "full /s"), ("echo", "get", "full /s"), "/s"),
+    *(row for connections in (1, 4, 64) for row in spread(connections)),
     Row("resident memory, idle", ("gateway", "idle MiB"), None, "MiB", 24),
     Row("resident memory, after load", ("gateway", "loaded MiB"), ("minimal", "loaded MiB"), "MiB"),
     Row("start to SERVING", ("gateway", "start ms"), ("minimal", "start ms"), "ms"),
+    *counted("allocations", "allocations"),
+    *counted("instructions", "instructions"),
+    Row("Redis round trips per send", ("gateway", "send", "redis"), None, "", 1.02),
+    Row("Redis round trips per get", ("gateway", "get", "redis"), None, "", 0.02),
 ]
 
 
@@ -57,6 +78,14 @@ def look_up(figures, path):
     for name in path:
         figures = figures[name]
     return figures
+
+
+def was_measured(row, rounds):
+    """A quick run leaves some out."""
+    try:
+        return all(look_up(rounds[0], path) is not None for path in (row.ours, row.reference) if path)
+    except KeyError:
+        return False
 
 
 def evaluate(row, rounds):

@@ -15,6 +15,7 @@ import platform
 import sys
 import time
 
+import counts
 import measure
 import programs
 import report
@@ -54,6 +55,11 @@ def measure_all(folder, pace):
             for subject in subjects[turn:] + subjects[:turn]:
                 figures[subject] = measure.visit(folder, subject, upstream, pace, rates, progress.tell)
             rounds.append(figures)
+        counted = counts.count_all(folder, upstream, pace.count, progress.tell) if pace.count else {}
+        for figures in rounds:
+            for subject, calls in counted.items():
+                for call, what in calls.items():
+                    figures[subject][call] |= what
         if not upstream.counters()["spans"]:
             raise programs.Failed("no span has reached the collector")
         return rates, rounds
@@ -76,7 +82,7 @@ def main():
         sys.exit(f"error: {failure}")
     if args.pace is measure.SMOKE:
         return
-    results = [rows.evaluate(row, rounds) for row in rows.ROWS]
+    results = [rows.evaluate(row, rounds) for row in rows.ROWS if rows.was_measured(row, rounds)]
     machine = f"{os.cpu_count()} cores, Linux {platform.release()}"
     title = f"dinggate beside its references: median ratios of {len(rounds)} rounds, {machine}"
     print(f"{title}, {time.monotonic() - begin:.0f} s\n\n{report.table(results)}")
@@ -86,4 +92,5 @@ def main():
     (args.results / "result.svg").write_text(report.picture(results, title))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -19,6 +19,7 @@ use crate::{histogram::Percentiles, process};
 mod calls;
 mod pace;
 mod tally;
+mod watch;
 
 /// What to do.
 #[derive(Debug, Clone, Parser)]
@@ -45,6 +46,9 @@ pub struct Plan {
     /// Seconds that are counted.
     #[arg(long, default_value_t = 3.0)]
     pub seconds: f64,
+    /// Streams of events that are open all the while, at the first target.
+    #[arg(long, default_value_t = 0)]
+    pub watchers: usize,
     /// The processes whose CPU time is counted.
     #[arg(long = "pid")]
     pub pids: Vec<u32>,
@@ -62,6 +66,9 @@ pub struct Variety {
     /// So many groups.
     #[arg(long, default_value_t = 1)]
     pub groups: u64,
+    /// The number of the first call: how many of those that differ have been made before.
+    #[arg(long, default_value_t = 0)]
+    pub first: u64,
     /// So many callers, with the tokens bench-0, bench-1, ...
     #[arg(long, default_value_t = 1)]
     pub callers: u64,
@@ -108,6 +115,7 @@ pub async fn run(plan: Plan) -> Result<Outcome, Box<dyn std::error::Error>> {
     let calls = Rc::new(Calls::new(plan.variety));
     let tally = Rc::new(Tally::default());
     let outcome = async {
+        watch::open(&plan.targets[0], plan.watchers).await?;
         let mut work = JoinSet::new();
         match plan.rate {
             Some(rate) => drop(work.spawn_local(open_loop(callers, rate, calls, tally.clone()))),
@@ -120,9 +128,9 @@ pub async fn run(plan: Plan) -> Result<Outcome, Box<dyn std::error::Error>> {
             }
         }
         sleep(Duration::from_secs_f64(plan.warmup)).await;
-        count(&plan, &tally).await
+        Ok(count(&plan, &tally).await?)
     };
-    Ok(LocalSet::new().run_until(outcome).await?)
+    LocalSet::new().run_until(outcome).await
 }
 
 /// Counts for as long as the plan says.

@@ -33,11 +33,11 @@ pub(super) struct About {
 impl Calls {
     pub(super) fn new(variety: Variety) -> Self {
         let token = |caller| format!("Bearer bench-{caller}").parse().expect("ASCII");
-        Self { variety, sent: Cell::new(0), tokens: (0..variety.callers).map(token).collect() }
+        Self { variety, sent: Cell::new(variety.first), tokens: (0..variety.callers).map(token).collect() }
     }
 
     pub(super) fn next(&self) -> About {
-        let Variety { apps, groups, callers } = self.variety;
+        let Variety { apps, groups, callers, .. } = self.variety;
         let number = self.sent.get();
         self.sent.set(number + 1);
         let token = self.tokens[usize::try_from(number % callers).expect("an index")].clone();
