@@ -38,7 +38,7 @@ use Trouble::{Cut, OwnerKilled, RedisKilled};
 /// Five kills, twenty cuts, one Redis.
 pub const FULL: Scale = Scale {
     events: 100_000,
-    per_second: 500,
+    per_second: 300,
     watchers: 12,
     rounds: &[
         &[Cut, Cut, OwnerKilled, Cut, Cut],
