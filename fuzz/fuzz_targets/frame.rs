@@ -10,7 +10,7 @@ use serde_json::Value;
 fuzz_target!(|data: &[u8]| {
     // The websocket's library refuses a text that is not UTF-8.
     let Ok(text) = std::str::from_utf8(data) else { return };
-    bounded(text.len(), || match read(text) {
+    bounded(text.len(), || match read(text, u64::MAX).1 {
         Taken::Answer(answer) | Taken::KeptBack(answer) => {
             let answer: Value = serde_json::from_str(&answer).expect("answers are JSON");
             assert!(answer["code"].is_u64() && answer["headers"]["messageId"].is_string(), "{answer}");

@@ -28,6 +28,8 @@ pub struct Frame {
 pub struct Headers {
     /// What a SYSTEM frame is about.
     pub topic: String,
+    /// When DingTalk sent it, in milliseconds since 1970.
+    pub time: Option<String>,
     /// To be repeated in the answer.
     pub message_id: String,
     /// DingTalk's id of the event.
@@ -62,6 +64,12 @@ impl Frame {
         }
     }
 
+    /// When DingTalk sent it; now, where it does not say, or says that it will.
+    fn sent(&self, now: u64) -> u64 {
+        let stated = self.headers.time.as_ref().and_then(|time| time.parse().ok());
+        stated.unwrap_or(now).min(now)
+    }
+
     /// What stands around the event.
     pub fn cover(&self) -> Cover {
         let Headers { event_id, event_type, event_born_time, .. } = &self.headers;
@@ -89,12 +97,16 @@ pub enum Taken {
     Nothing,
 }
 
-/// Reads a frame.
-pub fn read(text: &str) -> Taken {
+/// Reads a frame: when DingTalk sent it, in milliseconds since 1970 and not after now, and what is to be done with it.
+pub fn read(text: &str, now: u64) -> (u64, Taken) {
     let Ok(frame) = serde_json::from_str::<Frame>(text) else {
         warn!(size = text.len(), "a frame of the event stream is not understood");
-        return Taken::Nothing;
+        return (0, Taken::Nothing);
     };
+    (frame.sent(now), take(frame))
+}
+
+fn take(frame: Frame) -> Taken {
     match frame.asks() {
         Asked::Ping => Taken::Answer(pong(&frame)),
         Asked::Disconnect => {
@@ -199,6 +211,17 @@ mod tests {
             assert_eq!(cover.type_name.as_deref(), Some("chat_disband"));
             assert_eq!(cover.born, Some(1_760_000_000_150));
         }
+    }
+
+    #[test]
+    fn a_frame_was_sent_when_it_says_but_not_in_the_future() {
+        for (time, sent) in [(json!("90"), 90), (json!("110"), 100), (json!("soon"), 100), (json!(null), 100)]
+        {
+            let ping = json!({"type": "SYSTEM", "headers": {"topic": "ping", "time": time}});
+            assert_eq!(read(&ping.to_string(), 100).0, sent, "{time}");
+        }
+        assert_eq!(read("{}", 100).0, 100);
+        assert_eq!(read("no frame", 100).0, 0);
     }
 
     #[test]

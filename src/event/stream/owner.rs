@@ -37,7 +37,7 @@ const BACKOFF: Duration = Duration::from_secs(1);
 /// ... so many times: up to a minute.
 const DOUBLINGS: u32 = 6;
 /// A connection that lived for this long was a good one.
-const GOOD: Duration = Duration::from_secs(30);
+const GOOD: Duration = Duration::from_secs(10);
 /// How long a connection that DingTalk is about to close is still read from, when the next one is open.
 const DRAIN: Duration = Duration::from_secs(10);
 

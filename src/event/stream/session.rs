@@ -30,6 +30,8 @@ const LIFETIME: Duration = Duration::from_secs(6 * 3600);
 const BATCH: usize = 64;
 /// An event may be overtaken by others that happened this much later: a gap begins so much before the last sure moment.
 const UNDER_WAY: Duration = Duration::from_secs(5);
+/// DingTalk sends pings of its own. A connection over which it has said nothing for so long may be half-open.
+const QUIET: Duration = Duration::from_secs(120);
 /// How often writing down a gap is tried while the log is not there.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -61,7 +63,7 @@ impl Session<'_> {
         let expires = Instant::now() + LIFETIME;
         let mut ping = interval(PING);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heard = Instant::now();
+        let (mut heard, mut spoken) = (Instant::now(), Instant::now());
         loop {
             let message = tokio::select! {
                 message = timeout_at(heard + SILENCE, socket.next()) => message,
@@ -70,7 +72,7 @@ impl Session<'_> {
                         return Ending::Broken;
                     }
                     if Instant::now() > expires {
-                        return Ending::Renewal;
+                        return if spoken.elapsed() < QUIET { Ending::Renewal } else { Ending::Broken };
                     }
                     continue;
                 }
@@ -87,11 +89,13 @@ impl Session<'_> {
                     return Ending::Broken;
                 }
             };
-            if let Some(ending) = self.take(socket, message).await {
-                return ending;
-            }
+            let spoke = match self.take(socket, message).await {
+                Ok(spoke) => spoke,
+                Err(ending) => return ending,
+            };
             // After it was dealt with, which takes long while the log is not there.
             heard = Instant::now();
+            spoken = if spoke { heard } else { spoken };
         }
     }
 
@@ -99,7 +103,7 @@ impl Session<'_> {
     pub(super) async fn drain(&self, mut socket: Socket, within: Duration) {
         let until = Instant::now() + within;
         while let Ok(Some(Ok(message))) = timeout_at(until, socket.next()).await {
-            if self.take(&mut socket, message).await == Some(Ending::Deposed) {
+            if self.take(&mut socket, message).await == Err(Ending::Deposed) {
                 return;
             }
         }
@@ -107,46 +111,30 @@ impl Session<'_> {
     }
 
     /// Deals with a message and with those that are already there behind it, so that a burst is kept in few steps.
-    async fn take(&self, socket: &mut Socket, first: Message) -> Option<Ending> {
-        let received = now();
-        let (mut events, mut answers, mut ending) = (Vec::new(), Vec::new(), None);
-        let mut kept_back = false;
+    /// Whether DingTalk has said something, and not only answered a ping.
+    async fn take(&self, socket: &mut Socket, first: Message) -> Result<bool, Ending> {
+        let mut batch = Batch::default();
         let mut next = Some(first);
         while let Some(message) = next.take() {
-            match message {
-                Message::Text(text) => match read(&text) {
-                    Taken::Event(id, event) => events.push((id, event)),
-                    Taken::KeptBack(answer) => {
-                        kept_back = true;
-                        answers.push(answer);
-                    }
-                    Taken::Answer(text) => answers.push(text),
-                    Taken::Disconnect => ending = Some(Ending::Disconnect),
-                    Taken::Nothing => {}
-                },
-                Message::Close(_) => ending = Some(Ending::Broken),
-                // Pings are answered by the library with the next thing that is sent or read.
-                _ => {}
-            }
-            if ending.is_none() && events.len() < BATCH {
+            batch.add(message);
+            if batch.ending.is_none() && batch.events.len() < BATCH {
                 next = socket.next().now_or_never().flatten().and_then(Result::ok);
             }
         }
-        if kept_back && self.admit_quota().await.is_err() {
-            return Some(Ending::Deposed);
+        let Batch { events, answers, kept_back, sent, ending } = batch;
+        if kept_back {
+            self.admit_quota().await?;
         }
-        let Ok((verdicts, missed)) = self.keep(events).await else { return Some(Ending::Deposed) };
+        let (verdicts, missed) = self.keep(events).await?;
         let answered = send(socket, answers.into_iter().chain(verdicts)).await;
         match missed {
-            None => drop(self.sure.fetch_max(received, Ordering::Relaxed)),
+            // What DingTalk sent before has come before; what it sent later may still wait to be read.
+            None => drop(self.sure.fetch_max(sent, Ordering::Relaxed)),
             // Whether dingtalk sends them again is its own affair.
-            Some(since) => {
-                if self.admit_gap(since, Cause::LogLost).await.is_err() {
-                    return Some(Ending::Deposed);
-                }
-            }
+            Some(since) => self.admit_gap(since, Cause::LogLost).await?,
         }
-        if answered.is_err() { Some(Ending::Broken) } else { ending }
+        answered.map_err(|_| Ending::Broken)?;
+        ending.map_or(Ok(sent > 0), Err)
     }
 
     /// Something happened, and nobody will ever say what.
@@ -209,9 +197,58 @@ impl Session<'_> {
 #[derive(Debug)]
 pub(super) struct Deposed;
 
+impl From<Deposed> for Ending {
+    fn from(Deposed: Deposed) -> Self {
+        Self::Deposed
+    }
+}
+
 async fn send(socket: &mut Socket, answers: impl Iterator<Item = String>) -> Result<(), SocketError> {
     for text in answers {
         socket.feed(Message::text(text)).await?;
     }
     socket.flush().await
+}
+
+/// What is to be done with messages that came together.
+#[derive(Default)]
+struct Batch {
+    /// To be kept, each with the id of its frame.
+    events: Vec<(String, Event)>,
+    /// To be said at once.
+    answers: Vec<String>,
+    /// Of some events only that they were is told.
+    kept_back: bool,
+    /// When DingTalk sent the last frame, in milliseconds since 1970; 0 if there is none but answers to pings, which come
+    /// over a half-open connection as well.
+    sent: u64,
+    ending: Option<Ending>,
+}
+
+impl Batch {
+    fn add(&mut self, message: Message) {
+        match message {
+            Message::Text(text) => {
+                let (sent, taken) = read(&text, now());
+                self.sent = self.sent.max(sent);
+                self.add_taken(taken);
+            }
+            Message::Close(_) => self.ending = Some(Ending::Broken),
+            // Pings are answered by the library with the next thing that is sent or read.
+            _ => {}
+        }
+    }
+
+    fn add_taken(&mut self, taken: Taken) {
+        match taken {
+            Taken::Event(id, event) => self.events.push((id, event)),
+            Taken::KeptBack(answer) => {
+                self.kept_back = true;
+                self.answers.push(answer);
+            }
+            Taken::Answer(text) => self.answers.push(text),
+            Taken::Disconnect => self.ending = Some(Ending::Disconnect),
+            Taken::Nothing => {}
+        }
+    }
 }
