@@ -6,7 +6,8 @@
 mod flights;
 
 use std::{
-    sync::Arc,
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
 
@@ -41,6 +42,9 @@ pub struct CacheConfig {
     /// How old an answer may be for callers who do not say.
     #[serde(with = "humantime_serde")]
     pub default_staleness: Duration,
+    /// The same, while DingTalk's events tell of changes.
+    #[serde(with = "humantime_serde")]
+    pub fed_staleness: Duration,
     /// How old it may be for anybody.
     #[serde(with = "humantime_serde")]
     pub max_age: Duration,
@@ -54,8 +58,11 @@ pub struct CacheConfig {
 impl CacheConfig {
     /// What keeps this from being used, as (path, fault).
     pub fn faults(&self) -> Vec<(&'static str, String)> {
-        let bounded =
-            [("cache.default_staleness", self.default_staleness), ("cache.negative", self.negative)];
+        let bounded = [
+            ("cache.default_staleness", self.default_staleness),
+            ("cache.fed_staleness", self.fed_staleness),
+            ("cache.negative", self.negative),
+        ];
         let longer = bounded.into_iter().filter(|(_, age)| *age > self.max_age);
         longer.map(|(path, _)| (path, "is longer than cache.max_age".to_owned())).collect()
     }
@@ -85,6 +92,8 @@ struct Inner {
     config: CacheConfig,
     metrics: Metrics,
     shelves: moka::sync::Cache<Name, Arc<Vec<Kept>>>,
+    /// The apps whose changes are heard of, and until when that is certain.
+    fed: RwLock<BTreeMap<String, Instant>>,
     /// What is on its way. Whoever changes a shelf holds it, so that no answer is kept after its group was written to.
     flights: Flights,
 }
@@ -125,7 +134,13 @@ impl Cache {
             // By the clock of the machine; whether an answer is fresh is decided by tokio's.
             .time_to_live(config.max_age.max(Duration::from_secs(1)))
             .build();
-        Cache(Arc::new(Inner { config, metrics, shelves, flights: Flights::default() }))
+        Cache(Arc::new(Inner {
+            config,
+            metrics,
+            shelves,
+            fed: RwLock::default(),
+            flights: Flights::default(),
+        }))
     }
 
     /// The answer to a read, not older than the caller accepts: what is kept, or a call that is on its way, or a
@@ -147,7 +162,7 @@ impl Cache {
             let value = Arc::new(fetch().await?);
             return Ok(Answer { value, read_time: SystemTime::now(), from_cache: false });
         }
-        let bounds = self.bounds(read, max_staleness);
+        let bounds = self.bounds(request.app.alias(), read, max_staleness);
         let name = (request.app.alias().to_owned(), read.group().to_owned());
         loop {
             let boarded = match self.kept(&name, read, bounds) {
@@ -193,8 +208,15 @@ impl Cache {
         }
     }
 
-    /// The same for every group of an app.
+    /// Changes of the app's groups are heard of, for so long at least.
+    pub(super) fn fed(&self, app: &str, within: Duration) {
+        let mut fed = self.0.fed.write().unwrap_or_else(PoisonError::into_inner);
+        fed.insert(app.to_owned(), Instant::now() + within);
+    }
+
+    /// The same for every group of an app; its changes are not heard of until somebody says so again.
     pub(super) fn forget_app(&self, app: &str) {
+        self.0.fed.write().unwrap_or_else(PoisonError::into_inner).remove(app);
         let mut flights = self.0.flights.lock();
         // Those of other apps are read, and not kept: that is rare, and costs no answer.
         flights.overtake_all();
@@ -212,9 +234,12 @@ impl Cache {
         self.0.shelves.invalidate_all();
     }
 
-    fn bounds(&self, read: &Read, max_staleness: Option<Duration>) -> Bounds {
-        let CacheConfig { default_staleness, max_age, negative, .. } = self.0.config;
-        let usual = read.staleness().unwrap_or(default_staleness).min(max_age);
+    fn bounds(&self, app: &str, read: &Read, max_staleness: Option<Duration>) -> Bounds {
+        let CacheConfig { default_staleness, fed_staleness, max_age, negative, .. } = self.0.config;
+        let fed = self.0.fed.read().unwrap_or_else(PoisonError::into_inner);
+        let fed = fed.get(app).is_some_and(|until| *until > Instant::now());
+        let configured = if fed { fed_staleness } else { default_staleness };
+        let usual = read.staleness().unwrap_or(configured).min(max_age);
         Bounds { accepted: max_staleness.unwrap_or(usual).min(max_age), usual, negative }
     }
 

@@ -1,6 +1,6 @@
 //! What is written to groups makes what is cached of them untrue: here, and at the other replicas.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,11 @@ impl Groups {
             self.directory.learn(app, group);
             self.forget(app, group);
         }
+    }
+
+    /// DingTalk tells of what changes in the app's groups, for so long at least.
+    pub fn hears(&self, app: &App, within: Duration) {
+        self.cache.fed(app.alias(), within);
     }
 
     /// Changes of any group of the app may have gone unheard.

@@ -49,7 +49,7 @@ impl Sources {
     ) -> (Option<Streams>, Router) {
         let apps: Vec<_> = apps.collect();
         for app in &apps {
-            tokio::spawn(hear(app.clone(), feed.clone(), groups.clone()));
+            tokio::spawn(hear(app.clone(), feed.clone(), groups.clone(), store.facts.clone()));
         }
         for app in apps.iter().filter(|app| self.secrets.contains_key(app.alias())) {
             let recovery = Recovery::new(app.clone(), client, feed, store, Pace::default());

@@ -141,6 +141,22 @@ async fn a_change_in_dingtalk_reaches_the_watcher_and_the_cache() {
 }
 
 #[tokio::test]
+async fn answers_are_good_for_longer_while_the_stream_is_healthy() {
+    let mut gateway = Gateway::start_with(|sources| {
+        sources.with("events.mode", "stream").with("cache.default_staleness", "0s")
+    })
+    .await;
+    let handle = create(&mut gateway).await;
+    let read = pb::GetGroupRequest { group: Some(handle), ..Default::default() };
+    let cached = async {
+        while !gateway.groups.get_group(read.clone()).await.unwrap().into_inner().from_cache {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(SOON, cached).await.expect("soon");
+}
+
+#[tokio::test]
 async fn what_is_pushed_again_is_told_once() {
     let (gateway, handle, mut watch) = at_work().await;
     gateway.simulator.change_group(&handle.chat_id, "user001", &titled("One"));

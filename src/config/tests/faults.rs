@@ -69,6 +69,7 @@ fn a_bad_value_is_reported_with_its_line_its_path_and_what_is_allowed() {
         ("breaker", r#"open = "0s""#, "must be longer than zero"),
         ("breaker", r#"open = "1m""#, "is longer than breaker.open_max"),
         ("cache", r#"default_staleness = "11m""#, "is longer than cache.max_age"),
+        ("cache", r#"fed_staleness = "11m""#, "is longer than cache.max_age"),
         ("cache", r#"negative = "11m""#, "is longer than cache.max_age"),
         ("cache", r#"max_size = "much""#, size),
         ("cache", "enabled = 1", "must be true or false"),

@@ -8,6 +8,7 @@ mod owner;
 mod session;
 mod socket;
 
+pub(super) use self::owner::sure;
 pub use self::{
     frame::{Asked, Frame, Taken, read},
     owner::Streams,

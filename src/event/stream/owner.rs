@@ -23,7 +23,7 @@ use super::{
 use crate::{
     dingtalk::{App, Client},
     event::{Cause, Feed},
-    store::{Facts, Fence, Leases, Store},
+    store::{Facts, Fence, Leases, Store, Unavailable},
 };
 
 /// How long an owner that is not heard of keeps its place. Takeover takes this, a [`LOOK`] and a connection.
@@ -185,30 +185,34 @@ impl Owner {
             .ok()
     }
 
-    fn sure_key(&self) -> String {
-        format!("events-sure/{}", self.app.alias())
-    }
-
     /// For the next owner: until when this one heard everything.
     async fn note_sure(&self) {
         let sure = self.sure.load(Ordering::Relaxed);
         if sure > 0 {
             let fact = Bytes::copy_from_slice(&sure.to_be_bytes());
             // The next owner then admits a longer gap.
-            drop(self.facts.remember(&self.sure_key(), fact, None).await);
+            drop(self.facts.remember(&sure_key(self.app.alias()), fact, None).await);
         }
     }
 
     async fn recall_sure(&self) -> u64 {
         loop {
-            match self.facts.recall(&self.sure_key()).await {
-                Ok(fact) => {
-                    return fact.and_then(|fact| fact[..].try_into().ok()).map_or(0, u64::from_be_bytes);
-                }
+            match sure(&*self.facts, self.app.alias()).await {
+                Ok(sure) => return sure,
                 Err(_) => sleep(LOOK).await,
             }
         }
     }
+}
+
+fn sure_key(app: &str) -> String {
+    format!("events-sure/{app}")
+}
+
+/// Until when none of an app's events can have been missed, as its owner has written down; 0 if there never was one.
+pub(in crate::event) async fn sure(facts: &dyn Facts, app: &str) -> Result<u64, Unavailable> {
+    let fact = facts.recall(&sure_key(app)).await?;
+    Ok(fact.and_then(|fact| fact[..].try_into().ok()).map_or(0, u64::from_be_bytes))
 }
 
 /// What is waited after so many failures, in a row: not the same at all replicas.

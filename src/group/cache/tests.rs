@@ -25,6 +25,7 @@ fn config() -> CacheConfig {
     CacheConfig {
         enabled: true,
         default_staleness: 60 * SECOND,
+        fed_staleness: 300 * SECOND,
         max_age: 600 * SECOND,
         negative: 2 * SECOND,
         max_size: ByteSize::mib(64),
@@ -135,6 +136,25 @@ fn not_found() -> dingtalk::Error {
         retry_after: None,
         row: catalogue::find(Generation::Legacy, 200, "34001", None),
     }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_good_for_longer_while_changes_are_heard_of() {
+    let upstream = Upstream::new();
+    assert_eq!(upstream.read(None).await, (1, false));
+    upstream.cache.fed("other", 1000 * SECOND);
+    upstream.cache.fed("demo", 200 * SECOND);
+    sleep(100 * SECOND).await;
+    assert_eq!(upstream.read(None).await, (1, true));
+    assert_eq!(upstream.read(Some(60 * SECOND)).await, (2, false), "who says how old it may be is heard");
+    sleep(100 * SECOND).await;
+    assert_eq!(upstream.read(None).await, (3, false), "nobody has vouched for it in time");
+
+    upstream.cache.fed("demo", 200 * SECOND);
+    upstream.cache.forget_app("demo");
+    assert_eq!(upstream.read(None).await, (4, false));
+    sleep(100 * SECOND).await;
+    assert_eq!(upstream.read(None).await, (5, false), "after a gap it has to be vouched for again");
 }
 
 #[tokio::test(start_paused = true)]
