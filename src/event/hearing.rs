@@ -13,8 +13,8 @@ use crate::{dingtalk::App, group::Groups, store::Facts};
 const AGAIN: Duration = Duration::from_millis(250);
 /// How often it is looked whether the stream is healthy. That is believed until the look after the next one.
 const LOOK: Duration = Duration::from_secs(5);
-/// A stream is healthy if its owner has been sure so lately. It hears a pong every ten seconds at least.
-const HEALTHY: Duration = Duration::from_secs(20);
+/// A stream is healthy if its owner has been sure so lately: DingTalk sends pings, but not many.
+const HEALTHY: Duration = Duration::from_secs(120);
 
 /// Listens to an app's events for as long as there are any. Every replica hears all of them, so none tells another.
 pub async fn hear(app: App, feed: Feed, groups: Groups, facts: Arc<dyn Facts>) {
