@@ -19,6 +19,7 @@ GATEWAY = """
 grpc_addr = "127.0.0.1:{grpc}"
 http_addr = "127.0.0.1:{http}"
 drain_delay = "0s"
+max_concurrent_requests = 100000
 [auth]
 mode = ["static"]
 [auth.static]

@@ -1,5 +1,7 @@
 //! A TOML file as a list of values, each with its line.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use toml::{
     Spanned, Table, Value,
@@ -18,12 +20,13 @@ pub(super) struct Entry {
 
 /// All values of the text, or the line and what is wrong with its syntax.
 pub(super) fn entries(text: &str) -> Result<Vec<Entry>, (usize, String)> {
+    let lines = Lines::of(text);
     let fault = |error: toml::de::Error| {
         // Its Display would quote the line, and the line may hold a secret.
-        (line_at(text, error.span().map_or(0, |span| span.start)), error.message().to_owned())
+        (lines.at(error.span().map_or(0, |span| span.start)), error.message().to_owned())
     };
     let root = DeTable::parse(text).map_err(fault)?;
-    let mut reader = Reader { text, entries: Vec::new() };
+    let mut reader = Reader { lines: &lines, entries: Vec::new() };
     for (key, value) in root.get_ref() {
         let (path, start) = (vec![key.get_ref().to_string()], key.span().start);
         reader.section(path, start, value).map_err(fault)?;
@@ -32,7 +35,7 @@ pub(super) fn entries(text: &str) -> Result<Vec<Entry>, (usize, String)> {
 }
 
 struct Reader<'a> {
-    text: &'a str,
+    lines: &'a Lines,
     entries: Vec<Entry>,
 }
 
@@ -69,13 +72,13 @@ impl Reader<'_> {
         let name = |table: &DeTable<'_>| {
             table.get(list.name).and_then(|name| Some(name.get_ref().as_str()?.to_owned()))
         };
+        let mut taken = HashSet::new();
         for (index, (start, table)) in tables.iter().enumerate() {
-            let mut others = tables[..index].iter().filter_map(|(_, other)| name(other));
             let name = name(table).filter(|name| !name.is_empty() && !name.starts_with('#'));
-            let name = name.filter(|name| others.all(|other| other != *name));
+            let name = name.filter(|name| taken.insert(name.clone()));
             let name = name.unwrap_or_else(|| format!("#{}", index + 1));
             let path: Keys = path.iter().cloned().chain([name]).collect();
-            let line = line_at(self.text, *start);
+            let line = self.lines.at(*start);
             self.entries.push(Entry { path: path.clone(), value: Value::Table(Table::new()), line });
             for (key, value) in table.iter() {
                 let path = path.iter().cloned().chain([key.get_ref().to_string()]).collect();
@@ -92,7 +95,7 @@ impl Reader<'_> {
         value: &Spanned<DeValue<'_>>,
     ) -> Result<(), toml::de::Error> {
         let value = Value::deserialize(ValueDeserializer::from(value.clone()))?;
-        self.entries.push(Entry { path, value, line: line_at(self.text, start) });
+        self.entries.push(Entry { path, value, line: self.lines.at(start) });
         Ok(())
     }
 }
@@ -102,7 +105,16 @@ fn tables_of<'a, 'i>(value: &'a DeValue<'i>) -> Option<Vec<(usize, &'a DeTable<'
     value.as_array()?.iter().map(|table| Some((table.span().start, table.get_ref().as_table()?))).collect()
 }
 
-/// The line, counted from 1, of a place in the text.
-fn line_at(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+/// Where the lines of a text end.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(end, _)| end).collect())
+    }
+
+    /// The line, counted from 1, of a place in the text.
+    fn at(&self, offset: usize) -> usize {
+        self.0.partition_point(|end| *end < offset) + 1
+    }
 }

@@ -74,8 +74,9 @@ impl Loader {
                 Fault::new(self.origin(&path, &Origin::Default), path, &text)
             });
             let warnings = warnings.collect();
-            self.settings.sort_by_key(|setting| (setting.path[0] == "apps", setting.path.clone()));
-            return Ok(Loaded { config: self.config, apps, settings: self.settings, warnings });
+            let mut settings: Vec<_> = self.settings.into_values().collect();
+            settings.sort_by_key(|setting| setting.path[0] == "apps");
+            return Ok(Loaded { config: self.config, apps, settings, warnings });
         }
         self.faults.sort_by(|one, other| one.origin.cmp(&other.origin));
         Err(Faults(self.faults))
@@ -107,9 +108,8 @@ impl Loader {
                 self.consequence(path(key), &origin, text);
             }
             for (key, value) in APP_DEFAULTS {
-                if self.settings.iter().all(|setting| setting.path != path(key)) {
-                    self.settings.push(Setting::new(path(key), &Value::from(value), Origin::Default));
-                }
+                let default = || Setting::new(path(key), &Value::from(value), Origin::Default);
+                self.settings.entry(path(key)).or_insert_with(default);
             }
         }
         if aliases.is_empty()
@@ -133,7 +133,7 @@ impl Loader {
 
     /// Where a value came from, or else where it is missing.
     fn origin(&self, path: &[String], missing: &Origin) -> Origin {
-        let setting = self.settings.iter().find(|setting| setting.path == path);
+        let setting = self.settings.get(path);
         setting.map_or(missing, |setting| &setting.origin).clone()
     }
 }

@@ -9,7 +9,7 @@ use super::{
     Config, DEFAULTS, LISTS, List, OTEL, PREFIX, file,
     report::{Fault, Keys, Origin, SECRET, Setting, keys},
 };
-use crate::dingtalk::app::AppConfig;
+use crate::{dingtalk::app::AppConfig, identity::CallerConfig};
 
 /// What humantime can express beyond this, a clock cannot.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -21,7 +21,7 @@ pub(super) struct Loader {
     pub(super) apps: BTreeMap<String, Draft>,
     /// Where each table of a list was first mentioned, apps aside.
     pub(super) announced: BTreeMap<Keys, Origin>,
-    pub(super) settings: Vec<Setting>,
+    pub(super) settings: BTreeMap<Keys, Setting>,
     pub(super) faults: Vec<Fault>,
 }
 
@@ -40,8 +40,9 @@ impl Default for Loader {
         let config =
             Config::deserialize(values.clone()).expect("config/default.toml is checked by the tests");
         let entries = file::entries(DEFAULTS).expect("config/default.toml is checked by the tests");
-        let settings =
-            entries.into_iter().map(|entry| Setting::new(entry.path, &entry.value, Origin::Default));
+        let settings = entries
+            .into_iter()
+            .map(|entry| (entry.path.clone(), Setting::new(entry.path, &entry.value, Origin::Default)));
         let settings = settings.collect();
         Self {
             values,
@@ -131,8 +132,8 @@ impl Loader {
                     return;
                 }
                 Ok(()) => {
-                    self.settings.retain(|other| other.path != path);
-                    return self.settings.push(Setting::new(path, value, origin));
+                    self.settings.insert(path.clone(), Setting::new(path, value, origin));
+                    return;
                 }
                 Err(fault) => text = fault,
             }
@@ -166,6 +167,15 @@ impl Loader {
                     "must be tables: [[auth.{list}]] in a file, DINGGATE__AUTH__{}__... in the environment",
                     list.to_ascii_uppercase()
                 ));
+            }
+            // By itself, like an app: there may be thousands.
+            [auth, callers, name, key @ ..] if auth == "auth" && callers == "callers" => {
+                let known = self.values["auth"].get("callers").and_then(|callers| callers.get(name));
+                let mut caller = known.and_then(Value::as_table).cloned().unwrap_or_default();
+                insert(&mut caller, key, value)?;
+                let caller = CallerConfig::deserialize(caller).map_err(|error| readable(&error))?;
+                insert(&mut self.values, path, value)?;
+                self.config.auth.callers.insert(name.clone(), caller);
             }
             _ => {
                 let mut values = self.values.clone();
