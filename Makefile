@@ -117,7 +117,7 @@ sdk: build ## call the simulator with DingTalk's official Python SDKs, and have 
 	.tools/sdk/bin/python tests/sdk/run.py $(BINARY)
 
 # `weather` and `floods` are not part of CI: they measure, and a machine that does other things at the same time spoils the
-# figures.
+# figures. `floods-quick` is: all that it requires holds on a busy machine too.
 .PHONY: weather
 weather: rust-tools redis-server ## measure limits, retries, idempotency and caching against real processes (ten minutes)
 	cargo test --release --locked --test weather -- --only limits,calls
