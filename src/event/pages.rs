@@ -39,27 +39,24 @@ impl Logged {
             // Written by a later version, which a rolling update has among us: what it says is missed here.
             error!(%error, "an entry of the event log is not understood");
             let millis = cursor.position.millis;
-            Body { received: millis, record: lost(millis, millis) }
+            let missed = Gap { from: millis, to: millis, cause: Cause::LogLost };
+            Body { received: millis, record: Record::Gap(missed) }
         });
         let Body { received, record } = read;
         Self { cursor, received, record, size: body.len(), view: OnceLock::new() }
     }
 
-    /// Stands where something may have been lost.
+    /// Stands where something may have been lost that came after an entry.
     pub(super) fn lost(cursor: Cursor, since: Position) -> Self {
-        let to = now();
-        let record = lost(since.millis, to.max(since.millis));
-        Self { cursor, received: to, record, size: 0, view: OnceLock::new() }
+        let received = now();
+        let record = Record::Gap(Gap::since(since.millis, received, Cause::LogLost));
+        Self { cursor, received, record, size: 0, view: OnceLock::new() }
     }
 
     /// What its readers make of it, which is made once for all of them.
     pub fn view(&self, make: impl FnOnce(&Self) -> Bytes) -> Bytes {
         self.view.get_or_init(|| make(self)).clone()
     }
-}
-
-fn lost(from: u64, to: u64) -> Record {
-    Record::Gap(Gap { from, to, cause: Cause::LogLost })
 }
 
 /// Why there is nothing to read.
@@ -106,7 +103,8 @@ impl Pages {
     /// What stands behind this place; none: all that is kept. Whoever comes from an earlier epoch first gets what is
     /// left of that, and then the gap.
     pub(super) async fn after(&self, cursor: Option<Cursor>, limit: usize) -> Result<Batch, ReadError> {
-        let mut position = cursor.map_or(Position::START, |cursor| cursor.position);
+        let read = cursor.map_or(Position::START, |cursor| cursor.position);
+        let mut position = read;
         let mut page = self.log.read(&self.app, position, limit).await?;
         let crosses = cursor.is_some_and(|cursor| cursor.epoch != page.extent.epoch);
         if crosses && position > page.extent.began {
@@ -131,7 +129,7 @@ impl Pages {
         items.extend(page.entries[..old].iter().map(logged));
         let lost = behind && (old < page.entries.len() || !more);
         if lost {
-            let since = items.last().map_or(position, |last: &Arc<Logged>| last.cursor.position);
+            let since = items.last().map_or(read, |last: &Arc<Logged>| last.cursor.position);
             let next = Cursor { epoch: extent.epoch, position: extent.began };
             items.push(Arc::new(Logged::lost(next, since)));
         }

@@ -45,6 +45,16 @@ pub struct Gap {
     pub cause: Cause,
 }
 
+impl Gap {
+    /// Events are overtaken by others that happened this much later, on the way here or into the log.
+    const UNDER_WAY: u64 = 5_000;
+
+    /// That everything is known up to a moment, but for what was still under way.
+    pub(super) fn since(sure: u64, to: u64, cause: Cause) -> Self {
+        Self { from: sure.saturating_sub(Self::UNDER_WAY), to: to.max(sure), cause }
+    }
+}
+
 /// Why something may have been missed.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr, strum::EnumIter,

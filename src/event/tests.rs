@@ -224,7 +224,10 @@ async fn a_log_that_was_lost_is_a_gap() {
     accept(&after, 5..7).await;
     let mut watcher = watch(&after, Some(cursor)).await;
     let (gap, place) = record(&mut watcher).await;
-    assert!(matches!(gap, Record::Gap(Gap { cause: Cause::LogLost, .. })), "{gap:?}");
+    let Record::Gap(gap) = gap else { panic!("{gap:?}") };
+    assert_eq!(gap.cause, Cause::LogLost);
+    let read = cursor.position.millis;
+    assert!((read - 10_000..read).contains(&gap.from), "since what was read last, {read}: {gap:?}");
     assert_eq!(numbers(&mut watcher, 2).await, [5, 6], "and all that the new one has");
     assert_eq!(numbers(&mut watch(&after, Some(place)).await, 2).await, [5, 6], "once told, it is told");
     let listed = after.list("demo", &Filter::default(), Some(cursor), 10).await.unwrap();

@@ -28,8 +28,6 @@ const SILENCE: Duration = Duration::from_secs(30);
 const LIFETIME: Duration = Duration::from_secs(6 * 3600);
 /// Events that are kept in one step.
 const BATCH: usize = 64;
-/// An event may be overtaken by others that happened this much later: a gap begins so much before the last sure moment.
-const UNDER_WAY: Duration = Duration::from_secs(5);
 /// DingTalk sends pings of its own. A connection over which it has said nothing for so long may be half-open.
 const QUIET: Duration = Duration::from_secs(120);
 /// How often writing down a gap is tried while the log is not there.
@@ -155,8 +153,7 @@ impl Session<'_> {
     /// Writes down that something may have been missed since then, unless nobody has ever listened before.
     pub(super) async fn admit_gap(&self, since: u64, cause: Cause) -> Result<(), Deposed> {
         if since > 0 {
-            let from = since.saturating_sub(UNDER_WAY.as_millis() as u64);
-            self.write(|| Gap { from, to: now().max(since), cause }).await?;
+            self.write(|| Gap::since(since, now(), cause)).await?;
         }
         self.sure.fetch_max(now(), Ordering::Relaxed);
         Ok(())

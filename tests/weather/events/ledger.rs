@@ -65,6 +65,9 @@ impl Ledger {
         none(report, "events that a watcher was not told, and of no gap that it was told", uncovered);
         let behind = told.iter().filter(|told| !told.ids.ends_with(&self.log)).count();
         none(report, "watchers who were not told all of the new log, in its order", behind);
+        let first = self.pushed.iter().map(|event| event.born_ms).min().unwrap_or_default();
+        let endless = told.iter().flat_map(|told| &told.gaps).filter(|(from, _)| from + 60_000 < first);
+        none(report, "gaps that begin more than a minute before the first event", endless.count());
         let warned = told.iter().filter(|told| !told.gaps.is_empty()).count();
         report.require("watchers who were told of a gap", "all", warned, warned == told.len());
         note_ends(told, report);
