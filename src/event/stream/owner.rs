@@ -113,6 +113,10 @@ impl Owner {
             if let Ok(Some(fence)) = self.leases.acquire(&self.lease, LEASE).await {
                 return fence;
             }
+            // Also known here, should the store forget it.
+            if let Ok(sure) = sure(&*self.facts, self.app.alias()).await {
+                self.sure.fetch_max(sure, Ordering::Relaxed);
+            }
             sleep(LOOK).await;
         }
     }
@@ -135,7 +139,7 @@ impl Owner {
 
     /// Keeps a connection open until another replica has the place.
     async fn work(&self, fence: &Fence) {
-        self.sure.store(self.recall_sure().await, Ordering::Relaxed);
+        self.sure.fetch_max(self.recall_sure().await, Ordering::Relaxed);
         let session = Session { app: self.app.alias(), feed: &self.feed, fence, sure: &self.sure };
         let (mut cause, mut failures) = (Cause::OwnerChanged, 0);
         // The last one and how it ended, while there may still be something to read from it.

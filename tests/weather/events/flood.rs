@@ -142,7 +142,7 @@ pub async fn log_lost(scale: Scale, report: &mut Report) {
     let chat_id = group(&site).await;
     let watchers = Watchers::begin(scale.watchers, &site.addresses()).await;
     let events = 10 * scale.per_second;
-    site.dingtalk.push_by(&push_again()).await;
+    site.dingtalk.push_by(&push_once()).await;
     site.dingtalk.flood(&chat_id, events, scale.per_second).await;
     site.dingtalk.until("events are made", |pushes| pushes.made >= events / 2).await;
     let took = cause(RedisKilled, &mut site).await;
