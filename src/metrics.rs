@@ -9,18 +9,24 @@ use std::{
 
 use opentelemetry::{
     KeyValue,
-    metrics::{Counter, Histogram, Meter, MeterProvider, NoopMeterProvider, UpDownCounter},
+    metrics::{Counter, Meter, MeterProvider, NoopMeterProvider, UpDownCounter},
 };
 
 pub mod definitions;
 pub mod process;
+mod series;
 
-use self::definitions as define;
+use self::{
+    definitions as define,
+    series::{Counts, Durations},
+};
 
 /// Codes that DingTalk does not document have a label of their own, up to this many; the others share one.
 const UNMAPPED_CODES: usize = 50;
 /// What a label says of everything that has no label of its own.
 const OTHER: &str = "other";
+/// And of callers that do not say who they are.
+const UNKNOWN: &str = "unknown";
 
 /// The instruments of one gateway. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -29,18 +35,25 @@ pub struct Metrics(Arc<Instruments>);
 #[derive(Debug)]
 struct Instruments {
     callers: BTreeSet<Arc<str>>,
+    other: Arc<str>,
+    unknown: Arc<str>,
     unmapped: Mutex<BTreeSet<Arc<str>>>,
-    rpc_duration: Histogram<f64>,
+    /// By method, code and caller.
+    rpc_duration: Durations<(Option<&'static str>, &'static str, Arc<str>)>,
     connections: UpDownCounter<i64>,
     watchers: UpDownCounter<i64>,
     rejected: Counter<u64>,
-    client_duration: Histogram<f64>,
-    upstream_calls: Counter<u64>,
-    queue_wait: Histogram<f64>,
+    /// By app, operation and outcome.
+    client_duration: Durations<(Arc<str>, &'static str, &'static str)>,
+    /// By app, operation and generation.
+    upstream_calls: Counts<(Arc<str>, &'static str, &'static str)>,
+    /// By app.
+    queue_wait: Durations<Arc<str>>,
     throttled: Counter<u64>,
     unmapped_errors: Counter<u64>,
     outcome_unknown: Counter<u64>,
-    cache_requests: Counter<u64>,
+    /// By result.
+    cache_requests: Counts<&'static str>,
     token_refreshes: Counter<u64>,
     events: Counter<u64>,
     event_gaps: Counter<u64>,
@@ -96,18 +109,20 @@ impl Metrics {
     pub fn new(meter: &Meter, callers: impl IntoIterator<Item = String>) -> Self {
         let instruments = Instruments {
             callers: callers.into_iter().map(Arc::from).collect(),
+            other: Arc::from(OTHER),
+            unknown: Arc::from(UNKNOWN),
             unmapped: Mutex::default(),
-            rpc_duration: define::RPC_DURATION.histogram(meter),
+            rpc_duration: Durations::of(define::RPC_DURATION.histogram(meter)),
             connections: define::CONNECTIONS.up_down(meter),
             watchers: define::WATCHERS.up_down(meter),
             rejected: define::REJECTED.counter(meter),
-            client_duration: define::CLIENT_DURATION.histogram(meter),
-            upstream_calls: define::UPSTREAM_CALLS.counter(meter),
-            queue_wait: define::QUEUE_WAIT.histogram(meter),
+            client_duration: Durations::of(define::CLIENT_DURATION.histogram(meter)),
+            upstream_calls: Counts::of(define::UPSTREAM_CALLS.counter(meter)),
+            queue_wait: Durations::of(define::QUEUE_WAIT.histogram(meter)),
             throttled: define::THROTTLED.counter(meter),
             unmapped_errors: define::UNMAPPED_ERRORS.counter(meter),
             outcome_unknown: define::OUTCOME_UNKNOWN.counter(meter),
-            cache_requests: define::CACHE_REQUESTS.counter(meter),
+            cache_requests: Counts::of(define::CACHE_REQUESTS.counter(meter)),
             token_refreshes: define::TOKEN_REFRESHES.counter(meter),
             events: define::EVENTS.counter(meter),
             event_gaps: define::EVENT_GAPS.counter(meter),
@@ -125,20 +140,21 @@ impl Metrics {
 
     /// An RPC has ended: `package.Service/Method`, or none of ours, such as a health check or a name that is made up.
     pub fn rpc(&self, method: Option<&'static str>, code: &'static str, caller: &str, took: Duration) {
-        let (service, method) = method.and_then(|name| name.split_once('/')).unwrap_or((OTHER, OTHER));
-        let labels = [
-            KeyValue::new("rpc_service", service),
-            KeyValue::new("rpc_method", method),
-            KeyValue::new("rpc_grpc_status_code", code),
-            KeyValue::new("caller", self.caller(caller)),
-        ];
-        self.0.rpc_duration.record(took.as_secs_f64(), &labels);
+        self.0.rpc_duration.record((method, code, self.caller(caller)), took, |(method, code, caller)| {
+            let (service, method) = method.and_then(|name| name.split_once('/')).unwrap_or((OTHER, OTHER));
+            [
+                KeyValue::new("rpc_service", service),
+                KeyValue::new("rpc_method", method),
+                KeyValue::new("rpc_grpc_status_code", *code),
+                KeyValue::new("caller", caller.clone()),
+            ]
+        });
     }
 
     /// Callers say themselves who they are where nobody is authenticated, so their names are not trusted.
     fn caller(&self, name: &str) -> Arc<str> {
-        let unknown = if name.is_empty() { "unknown" } else { OTHER };
-        self.0.callers.get(name).cloned().unwrap_or_else(|| Arc::from(unknown))
+        let unknown = if name.is_empty() { &self.0.unknown } else { &self.0.other };
+        self.0.callers.get(name).unwrap_or(unknown).clone()
     }
 
     /// A request or a connection was turned away.
@@ -158,27 +174,29 @@ impl Metrics {
 
     /// An attempt at DingTalk has ended. `outcome` is one of few.
     pub fn attempt(&self, app: Arc<str>, operation: &'static str, outcome: &'static str, took: Duration) {
-        let labels = [
-            KeyValue::new("app", app),
-            KeyValue::new("operation", operation),
-            KeyValue::new("outcome", outcome),
-        ];
-        self.0.client_duration.record(took.as_secs_f64(), &labels);
+        self.0.client_duration.record((app, operation, outcome), took, |(app, operation, outcome)| {
+            [
+                KeyValue::new("app", app.clone()),
+                KeyValue::new("operation", *operation),
+                KeyValue::new("outcome", *outcome),
+            ]
+        });
     }
 
     /// A metered call goes out.
     pub fn upstream_call(&self, app: Arc<str>, operation: &'static str, generation: &'static str) {
-        let labels = [
-            KeyValue::new("app", app),
-            KeyValue::new("operation", operation),
-            KeyValue::new("generation", generation),
-        ];
-        self.0.upstream_calls.add(1, &labels);
+        self.0.upstream_calls.add((app, operation, generation), |(app, operation, generation)| {
+            [
+                KeyValue::new("app", app.clone()),
+                KeyValue::new("operation", *operation),
+                KeyValue::new("generation", *generation),
+            ]
+        });
     }
 
     /// A call has its place, or is refused one.
     pub fn queue_wait(&self, app: Arc<str>, waited: Duration) {
-        self.0.queue_wait.record(waited.as_secs_f64(), &[KeyValue::new("app", app)]);
+        self.0.queue_wait.record(app, waited, |app| [KeyValue::new("app", app.clone())]);
     }
 
     /// A call was refused because a limit was reached, by `gateway` or by `dingtalk`.
@@ -218,7 +236,7 @@ impl Metrics {
 
     /// A read was answered from there.
     pub fn cache_request(&self, result: &'static str) {
-        self.0.cache_requests.add(1, &[KeyValue::new("result", result)]);
+        self.0.cache_requests.add(result, |result| [KeyValue::new("result", *result)]);
     }
 
     /// A token was fetched, or was not.

@@ -124,10 +124,15 @@ impl Directory {
             chat_id: said.chat_id.clone().or(known.chat_id),
             kind: said.kind.or(known.kind),
         };
-        if let Some(id) = &merged.chat_id {
+        // Mostly it is known already, and looking costs less than writing.
+        if let Some(id) = &merged.chat_id
+            && self.of_chat_id(app.alias(), &merged).as_ref() != Some(&merged)
+        {
             self.by_chat_id.insert((app.alias().to_owned(), id.clone()), merged.clone());
         }
-        if let Some(id) = &merged.open_conversation_id {
+        if let Some(id) = &merged.open_conversation_id
+            && self.of_open_id(app.alias(), &merged).as_ref() != Some(&merged)
+        {
             self.by_open_id.insert((app.alias().to_owned(), id.clone()), merged.clone());
         }
     }

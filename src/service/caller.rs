@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use rustls::pki_types::CertificateDer;
 use tonic::Status;
 use tracing::debug;
@@ -13,6 +13,10 @@ use crate::{
     identity::{Authenticator, Known, Method},
     pb::group::GroupRef,
 };
+
+const CALLER: HeaderName = HeaderName::from_static("x-dinggate-caller");
+const PRIORITY: HeaderName = HeaderName::from_static("x-dinggate-priority");
+const WAIT: HeaderName = HeaderName::from_static("x-dinggate-wait");
 
 /// More of a caller's name is not read. Header values that are text are ASCII.
 const NAME_MAX: usize = 64;
@@ -133,7 +137,7 @@ impl Caller {
 }
 
 fn stated(shares: &BTreeMap<String, u32>, headers: &HeaderMap) -> Claimant {
-    let name = header(headers, "x-dinggate-caller");
+    let name = header(headers, &CALLER);
     let name = &name[..name.len().min(NAME_MAX)];
     Claimant {
         caller: Arc::from(name),
@@ -154,17 +158,17 @@ fn proven(known: &Known, headers: &HeaderMap) -> Claimant {
 }
 
 fn priority(headers: &HeaderMap) -> Priority {
-    match header(headers, "x-dinggate-priority") {
+    match header(headers, &PRIORITY) {
         "batch" => Priority::Batch,
         _ => Priority::Interactive,
     }
 }
 
 fn fail_fast(headers: &HeaderMap) -> bool {
-    header(headers, "x-dinggate-wait") == "fail-fast"
+    header(headers, &WAIT) == "fail-fast"
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Frame;
 use tokio::{
@@ -54,6 +54,15 @@ const LATE: Duration = Duration::from_secs(1);
 const STREAM: &str = "dinggate.group.v1.GroupEventService/WatchGroupEvents";
 /// Longer than any process lives.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+// Names that are looked up for every RPC, read once.
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+const UPSTREAM_CALLS: HeaderName = HeaderName::from_static("x-dinggate-upstream-calls");
+const CACHE: HeaderName = HeaderName::from_static("x-dinggate-cache");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-dinggate-request-id");
+const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-dinggate-upstream-request-id");
 
 /// What the stack needs to know.
 #[derive(Debug, Clone)]
@@ -220,7 +229,7 @@ impl Stack {
 
     /// The deadline lies a little before the caller's, so that an honest answer still arrives in time.
     fn context(&self, method: Option<&str>, headers: &HeaderMap) -> Context {
-        let stated = headers.get("grpc-timeout").and_then(|value| timeout(value.to_str().ok()?));
+        let stated = headers.get(TIMEOUT).and_then(|value| timeout(value.to_str().ok()?));
         let is_bulk = method.is_some_and(|method| BULK.contains(&method));
         let unstated = if is_bulk { self.limits.bulk_deadline } else { self.limits.default_deadline };
         let given = if method == Some(STREAM) {
@@ -257,7 +266,7 @@ fn timeout(value: &str) -> Option<Duration> {
 
 /// The status of a response. A success carries its code in the trailers, and it is OK.
 fn code_of(response: &Response<Body>) -> Code {
-    response.headers().get("grpc-status").map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
+    response.headers().get(STATUS).map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
 }
 
 /// A stream has begun: its line is written when it ends, or when its caller leaves.
@@ -266,7 +275,7 @@ fn until_its_end(mut line: AccessLine, response: Response<Body>) -> Response<Bod
         Body::new(body.map_frame(move |frame| {
             // All of it, so that it is dropped with the body.
             let line = &mut line;
-            if let Some(code) = frame.trailers_ref().and_then(|trailers| trailers.get("grpc-status")) {
+            if let Some(code) = frame.trailers_ref().and_then(|trailers| trailers.get(STATUS)) {
                 line.code = Code::from_bytes(code.as_bytes());
             }
             frame
@@ -278,7 +287,7 @@ fn until_its_end(mut line: AccessLine, response: Response<Body>) -> Response<Bod
 /// codes are part of their contracts.
 fn dress(response: Response<Body>, ours: bool) -> Response<Body> {
     let code = code_of(&response);
-    let bare = code != Code::Ok && !response.headers().contains_key("grpc-status-details-bin");
+    let bare = code != Code::Ok && !response.headers().contains_key(DETAILS);
     let undressed = bare && (ours || code == Code::Unimplemented);
     match Status::from_header_map(response.headers()).filter(|_| undressed) {
         Some(status) => {
@@ -315,15 +324,20 @@ impl Cost {
     }
 
     fn insert(&self, metadata: &mut HeaderMap) {
-        let mut insert = |name: &'static str, value: Option<String>| {
-            if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+        let calls = HeaderValue::from(self.stats.upstream_calls());
+        let cache = self.stats.provenance().map(|provenance| HeaderValue::from_static(provenance.name()));
+        let trace = self.trace.map(|trace| trace.to_string());
+        let told = [
+            (UPSTREAM_CALLS, Some(calls)),
+            (CACHE, cache),
+            (REQUEST_ID, trace.and_then(|id| HeaderValue::try_from(id).ok())),
+            (UPSTREAM_REQUEST_ID, self.stats.request_id().and_then(|id| HeaderValue::try_from(id).ok())),
+        ];
+        for (name, value) in told {
+            if let Some(value) = value {
                 metadata.insert(name, value);
             }
-        };
-        insert("x-dinggate-upstream-calls", Some(self.stats.upstream_calls().to_string()));
-        insert("x-dinggate-cache", self.stats.provenance().map(|provenance| provenance.name().to_owned()));
-        insert("x-dinggate-request-id", self.trace.map(|trace| trace.to_string()));
-        insert("x-dinggate-upstream-request-id", self.stats.request_id());
+        }
     }
 }
 

@@ -44,7 +44,10 @@ impl Month {
     /// The month at this time, in microseconds since 1970.
     pub(super) fn at(now: u64) -> Self {
         let days = (now + CHINA) / DAY;
-        let (mut year, mut month, mut begins) = (1970, 1, 0);
+        // A year in which this cannot be over yet, and the day it begins.
+        let (mut year, mut month) = (1970 + days / 366, 1);
+        let leaps_before = |year| (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400;
+        let mut begins = 365 * (year - 1970) + leaps_before(year) - leaps_before(1970);
         loop {
             let next = begins + days_of(year, month);
             if days < next {
