@@ -129,7 +129,11 @@ fn runtime(command: &Command) -> std::io::Result<Runtime> {
     let mut builder = match command {
         #[cfg(feature = "sandbox")]
         Command::Sandbox(_) | Command::Simulator(_) => Builder::new_multi_thread(),
-        _ => Builder::new_current_thread(),
+        Command::Serve(_)
+        | Command::Check { .. }
+        | Command::Config(_)
+        | Command::Health(_)
+        | Command::Token { .. } => Builder::new_current_thread(),
     };
     builder.enable_all().build()
 }
