@@ -40,7 +40,7 @@ def fill(folder, call, target, sizes):
     variety = {name: sizes[name] for name in ("apps", "groups", "callers")}
     first = 0
     while left > first:
-        seconds = min(30, 1 + (left - first) / 20_000)
+        seconds = min(30, 3 + (left - first) / 20_000)
         done = programs.load(folder, call, *target, seconds=seconds, warmup=0, connections=CONNECTIONS,
                              in_flight=IN_FLIGHT, first=first, **variety)
         first += done["answered"]
