@@ -70,7 +70,10 @@ pub async fn prove(scale: Scale, report: &mut Report) {
     judge_delays(&born, &crowd, report);
     let each = with.saturating_sub(without) as f64 / scale.watchers as f64;
     report.require_speed(
-        &format!("memory for each of {} watchers, after the load", scale.watchers),
+        &format!(
+            "memory for each of {} watchers, {} on a connection, after the load",
+            scale.watchers, scale.sharing
+        ),
         &format!("< {MEMORY_KIB} KiB"),
         format!("{each:.1} KiB: {with} KiB with them, {without} KiB without"),
         each < MEMORY_KIB,
