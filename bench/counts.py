@@ -109,7 +109,7 @@ def redis_trips(folder, call, upstream, seconds):
     with redis() as port:
         store = f'[store]\nkind = "redis"\nurl = "redis://127.0.0.1:{port}"\n'
         with programs.gateway(folder, upstream, extra=store) as program:
-            programs.load(folder, call, program, seconds=1, warmup=0, connections=1)
+            programs.load(folder, call, program, seconds=3, warmup=0, connections=1)
             with socket.create_connection(("127.0.0.1", port)) as monitor:
                 monitor.sendall(b"MONITOR\r\n")
                 monitor.recv(5)
