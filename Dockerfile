@@ -12,12 +12,12 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY simulator/Cargo.toml simulator/
 COPY bench/Cargo.toml bench/
-# The manifests name one test and a member of the workspace, so their files have to be there, although nothing is built of
-# them.
-RUN mkdir -p src simulator/src bench/src tests/weather \
+# The manifests name a test, benchmarks and a member of the workspace, so their files have to be there, although nothing is
+# built of them.
+RUN mkdir -p benches src simulator/src bench/src tests/weather \
     && echo 'fn main() {}' >build.rs \
     && cp build.rs src/main.rs \
-    && touch src/lib.rs simulator/src/lib.rs bench/src/lib.rs tests/weather/main.rs \
+    && touch src/lib.rs simulator/src/lib.rs bench/src/lib.rs tests/weather/main.rs benches/micro.rs benches/instructions.rs \
     && cargo build --release --locked --no-default-features
 
 FROM deps AS build

@@ -152,6 +152,22 @@ bench-quick: bench-programs ## the same in a minute, roughly
 bench-scale: bench-programs redis-server ## measure how the cost of a call grows with apps, groups, callers, watchers, replicas
 	python3 bench/scale.py $(TARGET_DIR)/profiling $(TARGET_DIR)/bench-scale
 
+.PHONY: bench-micro
+bench-micro: rust-tools ## measure how long the hot paths take, one by one
+	cargo bench --locked --bench micro --no-run
+	@echo 'the access lines of the RPCs go to $(TARGET_DIR)/bench-micro.log'
+	cargo bench --locked --bench micro 2>$(TARGET_DIR)/bench-micro.log
+
+# Cargo runs the program by the script, which counts what it executes. FLAGS=--accept writes what it counts.
+.PHONY: instructions
+instructions: rust-tools valgrind ## count what the hot paths execute, and compare it with benches/instructions.json
+	cargo bench --locked --profile instructions --bench instructions \
+		--config 'target."cfg(all())".runner = ["python3", "scripts/instructions.py"]' $(FLAGS)
+
+.PHONY: instructions-accept
+instructions-accept: ## write what they execute now to benches/instructions.json
+	$(MAKE) instructions FLAGS="-- --accept"
+
 .PHONY: bench-smoke
 bench-smoke: build ## see to it that all programs of the benchmark answer properly; measures nothing
 	cargo build --locked --package dinggate-bench
@@ -179,6 +195,10 @@ redis-server:
 .PHONY: fuzz-tools
 fuzz-tools:
 	@scripts/install_package.sh c++ g++ "libFuzzer needs"
+
+.PHONY: valgrind
+valgrind:
+	@scripts/install_package.sh valgrind valgrind "counting instructions needs"
 
 .PHONY: promtool
 promtool:
