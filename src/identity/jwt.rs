@@ -185,7 +185,8 @@ mod tests {
         let jwt = Jwt::open(config.jwt.values()).await.unwrap();
         fs::remove_file(file).unwrap();
         let key = EncodingKey::from_ec_der(&pair.serialize_der());
-        let until = now() + 60.0;
+        // A whole number, which is the same when it has been JSON.
+        let until = (now() + 60.0).floor();
         let claims = |id: u32| json!({ "iss": "me", "aud": "us", "sub": "orders", "exp": until, "jti": id });
         let token = |id| jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims(id), &key).unwrap();
         let (first, second) = (token(1), token(2));

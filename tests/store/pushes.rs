@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_stream::StreamExt as _;
 
-use crate::support::{Redis, SOON};
+use crate::support::{Redis, SOON, install_tls};
 
 const APP: &str = "dingdemo";
 /// What is promised of a replica that dies.
@@ -81,8 +81,7 @@ fn push(simulator: &Simulator, title: &str) -> String {
 }
 
 async fn simulator() -> Simulator {
-    static INSTALL: std::sync::Once = std::sync::Once::new();
-    INSTALL.call_once(|| drop(rustls::crypto::aws_lc_rs::default_provider().install_default()));
+    install_tls();
     let simulator = Simulator::start(dinggate_simulator::Options::default()).await.expect("a free port");
     // What is asked for again never comes again.
     simulator.set_push_rules(PushRules { redelivery_ms: Vec::new(), ..PushRules::default() });
