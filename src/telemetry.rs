@@ -70,41 +70,36 @@ pub fn init(config: &TelemetryConfig) -> anyhow::Result<Guard> {
         .with_tracked_inactivity(false)
         // Nobody here asks for OpenTelemetry's own current context, which would be set whenever a task goes on.
         .with_context_activation(false)
-        .with_filter(filter_fn(is_our_span).with_max_level_hint(LevelFilter::INFO));
+        .with_filter(spans_that_are_seen());
     let json = match config.log_format {
         LogFormat::Auto => !std::io::stderr().is_terminal(),
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    // For lines, spans are looked at only where the filter speaks of them: "[rpc]=debug".
+    // Spans are looked at only where the filter speaks of them: "[rpc]=debug".
     let by_span = config.log_filter.contains('[');
     let filter = EnvFilter::try_new(&config.log_filter)?;
     let lines = tracing_subscriber::fmt::layer()
         .event_format(Line { json })
         .with_writer(std::io::stderr)
         .with_filter(filter.and(filter_fn(move |metadata| by_span || metadata.is_event())));
-    let gate = (!by_span).then(only_spans_that_are_seen);
-    tracing_subscriber::registry().with(spans).with(lines).with(gate).try_init()?;
+    tracing_subscriber::registry().with(spans).with(lines).try_init()?;
     Ok(Guard(provider))
 }
 
-/// Before all layers, because a span that a layer does not want is built all the same if that layer alone says so.
-fn only_spans_that_are_seen<S: Subscriber>() -> DynFilterFn<S> {
+/// Our own spans, where the trace is recorded. Those of libraries tell nothing about a call.
+fn spans_that_are_seen<S: Subscriber>() -> DynFilterFn<S> {
     fn is_seen<S>(metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        !metadata.is_span() || (is_our_span(metadata) && trace::is_recorded())
+        is_our_span(metadata) && trace::is_recorded()
     }
     fn interest(metadata: &'static Metadata<'static>) -> Interest {
-        match metadata.is_span() {
-            false => Interest::always(),
-            true if is_our_span(metadata) => Interest::sometimes(),
-            true => Interest::never(),
-        }
+        if is_our_span(metadata) { Interest::sometimes() } else { Interest::never() }
     }
     DynFilterFn::new(is_seen as fn(&Metadata<'_>, &Context<'_, S>) -> bool)
+        .with_max_level_hint(LevelFilter::INFO)
         .with_callsite_filter(interest as fn(&'static Metadata<'static>) -> Interest)
 }
 
-/// Those of libraries tell nothing about a call.
 fn is_our_span(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.target().starts_with("dinggate") && *metadata.level() <= Level::INFO
 }
