@@ -5,8 +5,8 @@
 Callgrind counts instructions and not time, so the machine may do other things. What is counted still varies a little: maps
 hash with random seeds, timers fire now or later, answers come in one piece or in two. Five runs beside many busy compilers
 differed by 0.1 %; TOLERANCE leaves room for what the compiler inlines elsewhere when something else changes. Another
-compiler makes other instructions of the same code; then OTHER_COMPILER holds until the counts are accepted anew. Valgrind shows every program the same CPU features, whatever the machine has
-beyond them, so memcpy and SHA-256 do not differ either.
+compiler makes other instructions of the same code; then OTHER_COMPILER holds until the counts are accepted anew. Valgrind
+shows every program the same CPU features, whatever the machine has beyond them, so memcpy and SHA-256 do not differ either.
 """
 
 import json
