@@ -72,6 +72,8 @@ pub enum Rejection {
     Connections,
     /// A TLS handshake that failed or took too long.
     Handshake,
+    /// A callback that is not DingTalk's, or is no callback, or came too slowly.
+    Callback,
 }
 
 impl Rejection {
@@ -83,6 +85,7 @@ impl Rejection {
             Rejection::Forbidden => "forbidden",
             Rejection::Connections => "connections",
             Rejection::Handshake => "handshake",
+            Rejection::Callback => "callback",
         }
     }
 }

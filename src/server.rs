@@ -9,7 +9,7 @@ mod sources;
 mod tls;
 mod workers;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use tokio::{
@@ -213,8 +213,8 @@ impl Server {
         // Before the first call can come in: whoever asks for a service that has no status yet hears that there is none.
         set_all(&health, ServingStatus::Serving).await;
         let http = http::routes(Readiness { ready: readiness, store }, self.meters.scrape()).merge(posts);
-        let http = axum::serve(self.http, http).with_graceful_shutdown(stop_http.clone().cancelled_owned());
-        let (grpc, http) = (tokio::spawn(listener.serve(self.grpc)), tokio::spawn(http.into_future()));
+        let http = tokio::spawn(http::serve(self.http, http, stop_http.clone()));
+        let grpc = tokio::spawn(listener.serve(self.grpc));
         info!(%grpc_addr, %http_addr, tls, apps, "serving");
         let Self { config, meters, feed, workers, .. } = self;
         Ok(Serving {
@@ -239,7 +239,7 @@ struct Serving {
     meters: Meters,
     workers: Workers,
     grpc: JoinHandle<()>,
-    http: JoinHandle<io::Result<()>>,
+    http: JoinHandle<()>,
     stop_grpc: CancellationToken,
     stop_http: CancellationToken,
     ready: watch::Sender<bool>,
@@ -271,7 +271,7 @@ impl Serving {
         }
         self.stop_http.cancel();
         match timeout(HTTP_GRACE, &mut self.http).await {
-            Ok(ended) => ended.context("the HTTP server panicked")??,
+            Ok(ended) => ended.context("the HTTP server panicked")?,
             Err(_) => self.http.abort(),
         }
         // What was cut off is told and counted, too.

@@ -197,6 +197,11 @@ impl Feed {
         Ok(Listed { records, next: batch.next, more: batch.more })
     }
 
+    /// Where sources count what is not kept.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
     fn app(&self, app: &str) -> Result<(Pages, Arc<Tail>), Refusal> {
         let (app, tail) = self.0.tails.get_key_value(app).ok_or(Refusal::Disabled)?;
         Ok((Pages { log: self.0.log.clone(), app: app.clone() }, tail.clone()))

@@ -1,15 +1,29 @@
 //! The HTTP port: probes for those who cannot ask over gRPC, and where DingTalk posts events.
 
+use std::{pin::pin, time::Duration};
+
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{DefaultBodyLimit, FromRequest as _, Path, Query, Request, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
 
 use crate::{
     event::{
@@ -19,6 +33,55 @@ use crate::{
     store::{Health, Store},
     telemetry::Scrape,
 };
+
+/// The head of a request comes within this, also the next one on a connection.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// The body of a callback comes within this. DingTalk itself does not wait for its answer for so long.
+const BODY_TIME: Duration = Duration::from_secs(5);
+/// Connections at the same time; further ones are closed at once.
+const CONNECTIONS: usize = 1024;
+/// How long nothing is accepted after the system could not, such as for want of file descriptors.
+const REST: Duration = Duration::from_millis(100);
+
+/// Serves until `stop`, then until all requests are answered. A peer has little time to say what it wants.
+pub(super) async fn serve(port: TcpListener, routes: Router, stop: CancellationToken) {
+    let mut open = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = open.join_next() => continue,
+            accepted = port.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) if open.len() < CONNECTIONS => {
+                open.spawn(connection(stream, routes.clone(), stop.clone()));
+            }
+            Ok(_) => warn!(open = open.len(), "further connections to the HTTP port are closed at once"),
+            Err(error) => {
+                warn!(%error, "no connection to the HTTP port can be accepted");
+                sleep(REST).await;
+            }
+        }
+    }
+    drop(port);
+    while open.join_next().await.is_some() {}
+}
+
+async fn connection(stream: TcpStream, routes: Router, stop: CancellationToken) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
+    let mut serving = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes)));
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = stop.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%error, "a connection to the HTTP port failed");
+    }
+}
 
 /// What `/readyz` looks at.
 #[derive(Clone)]
@@ -72,8 +135,19 @@ async fn take_callback(
     State(callbacks): State<Callbacks>,
     Path(app): Path<String>,
     Query(query): Query<callback::Query>,
-    body: Bytes,
+    request: Request,
 ) -> Response {
+    let body = match timeout(BODY_TIME, Bytes::from_request(request, &())).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(unread)) => {
+            callbacks.refuse();
+            return unread.into_response();
+        }
+        Err(_) => {
+            callbacks.refuse();
+            return StatusCode::REQUEST_TIMEOUT.into_response();
+        }
+    };
     match callbacks.take(&app, query, &body).await {
         Ok(reply) => Json(reply).into_response(),
         Err(rejected) => {

@@ -58,9 +58,8 @@ impl Sources {
         let streams = self.mode.has_stream().then(|| Streams::open(apps, client, feed, store));
         let routes = http::callback_routes(Callbacks::new(self.secrets, feed.clone()));
         let Some(listener) = self.listener else { return (streams, routes) };
-        let posts = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
         // Pushes that are cut off come again.
-        tokio::spawn(posts.into_future());
+        tokio::spawn(http::serve(listener, routes, stop.clone()));
         (streams, Router::new())
     }
 }

@@ -21,7 +21,7 @@ const LABELS: [(&str, &str); 16] = [
     (
         "reason",
         "`overload`: `server.max_concurrent_requests`; `unauthenticated`, `forbidden`: identity and policy; \
-         `connections`: `server.max_connections`; `handshake`: no TLS or no HTTP/2",
+         `connections`: `server.max_connections`; `handshake`: no TLS or no HTTP/2; `callback`: a callback that is not DingTalk's, is none, or comes too slowly",
     ),
     (
         "result",

@@ -374,4 +374,34 @@ async fn what_is_not_dingtalks_is_refused_and_not_kept() {
     let last = callback.request(&event("last"), now()).unwrap();
     assert_eq!(post(&last.url, &last.body).await.0, 200);
     assert_eq!((watch.title().await, watch.title().await), ("good".to_owned(), "last".to_owned()));
+    // The seven that were refused; what was not kept for want of a log would be none of them.
+    assert_eq!(refused(&gateway).await, 7);
+}
+
+/// Callbacks that the gateway says it has refused.
+async fn refused(gateway: &Gateway) -> u64 {
+    let mut stream = TcpStream::connect(gateway.http_addr).await.unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("dinggate_rejected_total{") && line.contains("reason=\"callback\""));
+    line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+}
+
+#[tokio::test]
+async fn who_dawdles_is_not_waited_for() {
+    let (gateway, _folder, callback) = with_callback().await;
+    let sealed = callback.request("{}", now()).unwrap();
+    let half_a_body = announce(&sealed.url, sealed.body.len(), &sealed.body[..10]);
+    let half_a_head = async {
+        let mut stream = TcpStream::connect(gateway.http_addr).await.unwrap();
+        stream.write_all(b"POST /callback/demo HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+        // Closed, with or without a word.
+        stream.read_to_end(&mut Vec::new()).await
+    };
+    let ended = timeout(SOON, async { tokio::join!(half_a_body, half_a_head) }).await;
+    let ((status, _), _) = ended.expect("neither is waited for");
+    assert_eq!((status, refused(&gateway).await), (408, 1));
 }

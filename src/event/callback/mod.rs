@@ -10,6 +10,7 @@ use super::{
     Feed, now,
     payload::{self, Cover},
 };
+use crate::metrics::Rejection;
 
 pub mod crypto;
 mod recovery;
@@ -88,10 +89,16 @@ impl Callbacks {
 
     /// Takes a push. The answer is given when its event is kept, and not before.
     pub async fn take(&self, app: &str, query: Query, body: &[u8]) -> Result<Reply, Rejected> {
-        let crypto = self.apps.get(app).ok_or(Rejected::UnknownApp)?;
+        let Some(crypto) = self.apps.get(app) else {
+            self.refuse();
+            return Err(Rejected::UnknownApp);
+        };
         let outcome = self.open(app, crypto, query, body).await;
         if let Err(rejected) = &outcome {
             warn!(app, error = %rejected, "a callback is rejected");
+            if !matches!(rejected, Rejected::NotKept) {
+                self.refuse();
+            }
         }
         let owner = outcome?;
         let (timestamp, nonce) = (now().to_string(), uuid::Uuid::new_v4().simple().to_string());
@@ -102,6 +109,11 @@ impl Callbacks {
             nonce: sealed.nonce,
             encrypt: sealed.encrypt,
         })
+    }
+
+    /// Counts one that DingTalk did not send. Nothing is logged of what its sender chose.
+    pub fn refuse(&self) {
+        self.feed.metrics().rejected(Rejection::Callback);
     }
 
     /// For whom the message was, when it is kept.
