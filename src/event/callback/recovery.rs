@@ -5,7 +5,7 @@
 //! replica of all, by a lease, notes that callbacks are taken; a note that is old tells the next one of an absence. The
 //! list is asked for once an absence and not now and then: each call counts against the month.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep};
@@ -18,7 +18,7 @@ use crate::{
         payload::{self, Cover},
     },
     operation::push::{FailedPush, ListFailedPushes},
-    store::{AppendError, Facts, Fence, Leases, Store},
+    store::{AppendError, Fence, Store},
 };
 
 /// How long something takes.
@@ -57,8 +57,7 @@ pub struct Recovery {
     app: App,
     client: Client,
     feed: Feed,
-    leases: Arc<dyn Leases>,
-    facts: Arc<dyn Facts>,
+    store: Store,
     pace: Pace,
 }
 
@@ -90,14 +89,7 @@ enum Failed {
 impl Recovery {
     /// Of this app, whose events go there.
     pub fn new(app: App, client: &Client, feed: &Feed, store: &Store, pace: Pace) -> Self {
-        Self {
-            app,
-            client: client.clone(),
-            feed: feed.clone(),
-            leases: store.leases.clone(),
-            facts: store.facts.clone(),
-            pace,
-        }
+        Self { app, client: client.clone(), feed: feed.clone(), store: store.clone(), pace }
     }
 
     /// Does so for ever.
@@ -116,13 +108,13 @@ impl Recovery {
     async fn hold(&self, held: Option<Watch>) -> Option<Watch> {
         let ttl = self.pace.note * LEASE_NOTES;
         if let Some(watch) = held
-            && let Ok(true) = self.leases.renew(&watch.fence, ttl).await
+            && let Ok(true) = self.store.leases.renew(&watch.fence, ttl).await
         {
             return Some(watch);
         }
         let lease = format!("events-callback/{}", self.app.alias());
-        let fence = self.leases.acquire(&lease, ttl).await.ok().flatten()?;
-        let seen = self.facts.recall(&self.seen_key()).await.ok()?;
+        let fence = self.store.leases.acquire(&lease, ttl).await.ok().flatten()?;
+        let seen = self.store.facts.recall(&self.seen_key()).await.ok()?;
         let seen = seen.and_then(|fact| fact[..].try_into().ok()).map_or_else(now, u64::from_be_bytes);
         Some(Watch { fence, seen, absence: None })
     }
@@ -148,7 +140,8 @@ impl Recovery {
         }
         // Until what was missed is settled the note stays old, so that whoever takes over asks for it.
         drop(
-            self.facts
+            self.store
+                .facts
                 .remember(&self.seen_key(), Bytes::copy_from_slice(&watch.seen.to_be_bytes()), None)
                 .await,
         );

@@ -1,10 +1,7 @@
 //! Who keeps the connection: takes the lease, holds it, connects again and again, and says what may have been missed.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -23,7 +20,7 @@ use super::{
 use crate::{
     dingtalk::{App, Client},
     event::{Cause, Feed},
-    store::{Facts, Fence, Leases, Store, Unavailable},
+    store::{Facts, Fence, Store, Unavailable},
 };
 
 /// How long an owner that is not heard of keeps its place. Takeover takes this, a [`LOOK`] and a connection.
@@ -59,8 +56,7 @@ impl Streams {
                 app,
                 client: client.clone(),
                 feed: feed.clone(),
-                leases: store.leases.clone(),
-                facts: store.facts.clone(),
+                store: store.clone(),
                 sure: AtomicU64::new(0),
             };
             let stop = stop.clone();
@@ -82,8 +78,7 @@ struct Owner {
     lease: String,
     client: Client,
     feed: Feed,
-    leases: Arc<dyn Leases>,
-    facts: Arc<dyn Facts>,
+    store: Store,
     /// Until when nothing can have been missed, in milliseconds since 1970; 0 while that is not known.
     sure: AtomicU64,
 }
@@ -101,7 +96,7 @@ impl Owner {
             if stop.run_until_cancelled(at_work).await.is_none() {
                 self.note_sure().await;
                 // A lease that cannot be given back runs out.
-                drop(self.leases.release(&fence).await);
+                drop(self.store.leases.release(&fence).await);
                 return;
             }
             warn!(app = self.app.alias(), "another replica owns the event stream now");
@@ -110,11 +105,11 @@ impl Owner {
 
     async fn take_place(&self) -> Fence {
         loop {
-            if let Ok(Some(fence)) = self.leases.acquire(&self.lease, LEASE).await {
+            if let Ok(Some(fence)) = self.store.leases.acquire(&self.lease, LEASE).await {
                 return fence;
             }
             // Also known here, should the store forget it.
-            if let Ok(sure) = sure(&*self.facts, self.app.alias()).await {
+            if let Ok(sure) = sure(&*self.store.facts, self.app.alias()).await {
                 self.sure.fetch_max(sure, Ordering::Relaxed);
             }
             sleep(LOOK).await;
@@ -126,7 +121,7 @@ impl Owner {
         let mut held = Instant::now();
         loop {
             sleep(RENEW).await;
-            match self.leases.renew(fence, LEASE).await {
+            match self.store.leases.renew(fence, LEASE).await {
                 Ok(true) => held = Instant::now(),
                 Ok(false) => return,
                 // Whoever takes the place meanwhile has a greater number, so nothing can be written twice.
@@ -195,13 +190,13 @@ impl Owner {
         if sure > 0 {
             let fact = Bytes::copy_from_slice(&sure.to_be_bytes());
             // The next owner then admits a longer gap.
-            drop(self.facts.remember(&sure_key(self.app.alias()), fact, None).await);
+            drop(self.store.facts.remember(&sure_key(self.app.alias()), fact, None).await);
         }
     }
 
     async fn recall_sure(&self) -> u64 {
         loop {
-            match sure(&*self.facts, self.app.alias()).await {
+            match sure(&*self.store.facts, self.app.alias()).await {
                 Ok(sure) => return sure,
                 Err(_) => sleep(LOOK).await,
             }
