@@ -8,9 +8,14 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
+
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "tests"))
+
+from processes import app_table
 
 STARTED_WITHIN = 60  # seconds; under callgrind everything is slow
 
@@ -32,16 +37,6 @@ otlp_endpoint = "{otlp}"
 sampler_arg = {sampled}
 log_format = "json"
 {extra}
-"""
-
-APP = """
-[[apps]]
-alias = "app-{number}"
-app_key = "key-{number}"
-app_secret = "secret"
-api_url = "{upstream}"
-oapi_url = "{upstream}"
-limits = {{ per_second = 1000000, per_month = 0 }}
 """
 
 CALLER = """
@@ -121,7 +116,10 @@ def gateway_config(upstream, sampled, apps=1, callers=1, extra=""):
         ports = {"grpc": free_port(), "http": free_port()}
         config = pathlib.Path(folder, "dinggate.toml")
         text = GATEWAY.format(**ports, tokens=tokens, otlp=upstream.otlp, sampled=sampled, extra=extra)
-        text += "".join(APP.format(number=number, upstream=upstream.url) for number in range(apps))
+        for number in range(apps):
+            text += app_table(
+                upstream.url, f"app-{number}", f"key-{number}", "secret", per_second=1_000_000, per_month=0
+            )
         text += "".join(CALLER.format(number=number) for number in range(callers))
         config.write_text(text)
         yield config, ports

@@ -1,4 +1,4 @@
-"""What the scripts around the gateway share: addresses and processes on this machine.
+"""What the scripts around the gateway share: addresses and processes on this machine, and the apps of a configuration.
 
 A script in a folder beside this file finds it with `sys.path.append(str(Path(__file__).parents[1]))`.
 """
@@ -31,6 +31,21 @@ def wait_until_open(address):
             if time.monotonic() > give_up:
                 raise
             time.sleep(0.05)
+
+
+def app_table(dingtalk, alias="demo", key="dingdemo", secret="demo-secret", corp="dingcorpdemo", **limits):
+    """An app in the gateway's configuration, with that DingTalk; without a name the one that each simulator has."""
+    limits = ", ".join(f"{name} = {number}" for name, number in limits.items())
+    return f"""
+[[apps]]
+alias = "{alias}"
+app_key = "{key}"
+app_secret = "{secret}"
+corp_id = "{corp}"
+api_url = "{dingtalk}"
+oapi_url = "{dingtalk}"
+limits = {{ {limits} }}
+"""
 
 
 def background(stack, log, *command):

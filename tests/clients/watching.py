@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import identity
 import processes
 from gateway import Sandbox
-from processes import free_addresses, wait_until_open
+from processes import app_table, free_addresses, wait_until_open
 from program import expect
 from proxy import Proxy
 
@@ -30,13 +30,6 @@ url = "redis://{redis}"
 [events]
 mode = "stream"
 retention_count = {kept}
-[[apps]]
-alias = "demo"
-app_key = "dingdemo"
-app_secret = "demo-secret"
-corp_id = "dingcorpdemo"
-api_url = "http://{dingtalk}"
-oapi_url = "http://{dingtalk}"
 """ + identity.TOKENS
 # DingTalk is patient, and tells some things twice.
 RULES = {"redelivery_ms": [500] * 100, "offline": "keep", "duplicates": 0.2}
@@ -97,7 +90,8 @@ class Gateway:
 
     def start(self, kept=KEPT, age="1h"):
         config = self._folder / "gateway.toml"
-        config.write_text(CONFIG.format(kept=kept, age=age, **self._settings))
+        app = app_table(f"http://{self._settings['dingtalk']}")
+        config.write_text(CONFIG.format(kept=kept, age=age, **self._settings) + app)
         log = self._folder / "gateway.log"
         self._process = processes.background(self._stack, log, self._binary, "serve", "--config", config)
         wait_until_open(self.address)

@@ -20,8 +20,8 @@ from pathlib import Path
 import grpc
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path += [str(ROOT / "tests/smoke")]
-from run import free_addresses  # noqa: E402
+sys.path += [str(ROOT / "tests"), str(ROOT / "tests/smoke")]
+from processes import app_table, free_addresses  # noqa: E402
 from smoke import Service, wait_until_serving  # noqa: E402
 
 SECONDS = 150
@@ -32,23 +32,6 @@ GATEWAY = """
 grpc_addr = "{grpc}"
 http_addr = "{http}"
 max_concurrent_requests = 48
-
-[[apps]]
-alias = "orders"
-app_key = "{key}"
-app_secret = "{secret}"
-corp_id = "dingsandbox"
-api_url = "http://{dingtalk}"
-oapi_url = "http://{dingtalk}"
-limits = {{ per_second = 20, per_month = 5000 }}
-
-[[apps]]
-alias = "broken"
-app_key = "dingnobody"
-app_secret = "wrong"
-corp_id = "dingsandbox"
-api_url = "http://{dingtalk}"
-oapi_url = "http://{dingtalk}"
 
 [limits]
 shares = {{ shop = 1, nightly = 1 }}
@@ -94,9 +77,12 @@ class Site:
         self.spawn("simulator", self.binary, "simulator", "--dingtalk-addr", self.dingtalk)
         self.start_redis()
         self.key, secret = self.credentials()
+        dingtalk = f"http://{self.dingtalk}"
+        apps = app_table(dingtalk, "orders", self.key, secret, "dingsandbox", per_second=20, per_month=5000)
+        apps += app_table(dingtalk, "broken", "dingnobody", "wrong", "dingsandbox")
         for number, (grpc_addr, http) in enumerate(self.gateways):
             file = self.folder / f"gateway{number}.toml"
-            file.write_text(GATEWAY.format(grpc=grpc_addr, http=http, dingtalk=self.dingtalk, redis=self.redis, key=self.key, secret=secret))
+            file.write_text(GATEWAY.format(grpc=grpc_addr, http=http, redis=self.redis) + apps)
             self.spawn(f"gateway{number}", self.binary, "serve", "--config", str(file))
         file = self.folder / "prometheus.yaml"
         rules = ROOT / "helm/dinggate/rules/dinggate.yaml"

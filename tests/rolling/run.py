@@ -25,7 +25,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 sys.path.append(str(Path(__file__).parents[1]))
 
 import processes
-from processes import free_addresses, wait_until_open
+from processes import app_table, free_addresses, wait_until_open
 
 REPLICAS = 3
 CALLERS = 12
@@ -48,14 +48,6 @@ replicas = 3
 [telemetry]
 log_format = "json"
 log_filter = "warn"
-[[apps]]
-alias = "demo"
-app_key = "dingdemo"
-app_secret = "demo-secret"
-corp_id = "dingcorpdemo"
-api_url = "http://{dingtalk}"
-oapi_url = "http://{dingtalk}"
-limits = {{ per_second = 1000, per_month = 0 }}
 """
 
 CHANNEL_OPTIONS = [
@@ -78,7 +70,8 @@ class Replica:
         self.grpc = addresses["grpc"]
         self.log = folder / f"{name}.log"
         config = folder / f"{name}.toml"
-        config.write_text(CONFIG.format(**addresses))
+        app = app_table(f"http://{addresses['dingtalk']}", per_second=1000, per_month=0)
+        config.write_text(CONFIG.format(**addresses) + app)
         self._command = [binary, "serve", "--config", config]
         self.start()
 
