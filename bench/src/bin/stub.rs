@@ -23,14 +23,8 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::{
-    metrics::v1::{
-        ExportMetricsServiceRequest, ExportMetricsServiceResponse,
-        metrics_service_server::{MetricsService, MetricsServiceServer},
-    },
-    trace::v1::{
-        ExportTraceServiceRequest, ExportTraceServiceResponse,
-        trace_service_server::{TraceService, TraceServiceServer},
-    },
+    metrics::v1::{self as metrics, metrics_service_server as metrics_server},
+    trace::v1::{self as trace, trace_service_server as trace_server},
 };
 use tokio::net::TcpListener;
 use tonic::{Status, async_trait, codec::CompressionEncoding};
@@ -112,8 +106,10 @@ fn json(body: impl Into<Bytes>) -> Response<Full<Bytes>> {
 #[tokio::main(flavor = "current_thread")]
 async fn collect() -> Outcome {
     let incoming = listening().await?;
-    let traces = TraceServiceServer::new(Collector).accept_compressed(CompressionEncoding::Gzip);
-    let metrics = MetricsServiceServer::new(Collector).accept_compressed(CompressionEncoding::Gzip);
+    let traces =
+        trace_server::TraceServiceServer::new(Collector).accept_compressed(CompressionEncoding::Gzip);
+    let metrics =
+        metrics_server::MetricsServiceServer::new(Collector).accept_compressed(CompressionEncoding::Gzip);
     let server = tonic::transport::Server::builder().add_service(traces).add_service(metrics);
     Ok(server.serve_with_incoming(incoming).await?)
 }
@@ -121,24 +117,24 @@ async fn collect() -> Outcome {
 struct Collector;
 
 #[async_trait]
-impl TraceService for Collector {
+impl trace_server::TraceService for Collector {
     async fn export(
         &self,
-        request: tonic::Request<ExportTraceServiceRequest>,
-    ) -> Result<tonic::Response<ExportTraceServiceResponse>, Status> {
+        request: tonic::Request<trace::ExportTraceServiceRequest>,
+    ) -> Result<tonic::Response<trace::ExportTraceServiceResponse>, Status> {
         let scopes = request.get_ref().resource_spans.iter().flat_map(|resource| &resource.scope_spans);
         let spans: usize = scopes.map(|scope| scope.spans.len()).sum();
         SPANS.fetch_add(u64::try_from(spans).unwrap_or(u64::MAX), Ordering::Relaxed);
-        Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
+        Ok(tonic::Response::new(trace::ExportTraceServiceResponse::default()))
     }
 }
 
 #[async_trait]
-impl MetricsService for Collector {
+impl metrics_server::MetricsService for Collector {
     async fn export(
         &self,
-        _: tonic::Request<ExportMetricsServiceRequest>,
-    ) -> Result<tonic::Response<ExportMetricsServiceResponse>, Status> {
-        Ok(tonic::Response::new(ExportMetricsServiceResponse::default()))
+        _: tonic::Request<metrics::ExportMetricsServiceRequest>,
+    ) -> Result<tonic::Response<metrics::ExportMetricsServiceResponse>, Status> {
+        Ok(tonic::Response::new(metrics::ExportMetricsServiceResponse::default()))
     }
 }
