@@ -1,5 +1,8 @@
 //! Whole RPCs of one gateway, from the bytes of the request to the bytes and trailers of the answer.
 
+#[path = "../../tests/it/support/requests.rs"]
+mod requests;
+
 use std::{rc::Rc, time::Duration};
 
 use dinggate::{
@@ -21,6 +24,7 @@ use tokio::runtime::{Builder, Runtime};
 use tonic::{Code, Status, body::Body};
 use tower::{Layer as _, ServiceExt as _, util::BoxCloneSyncService};
 
+use self::requests::{new_group, user};
 use super::{Path, runtime};
 
 type Service = BoxCloneSyncService<Request<Body>, http::Response<Body>, std::convert::Infallible>;
@@ -42,20 +46,6 @@ pub fn paths() -> Vec<Path> {
         ),
         gateway.path("request with three faults", Code::InvalidArgument, "CreateGroup", &faulty()),
     ]
-}
-
-fn user(id: &str) -> pb::MemberRef {
-    pb::MemberRef { id: Some(pb::member_ref::Id::UserId(id.to_owned())) }
-}
-
-fn new_group(title: &str) -> pb::CreateGroupRequest {
-    pb::CreateGroupRequest {
-        title: title.to_owned(),
-        owner: Some(user("manager4220")),
-        members: vec![user("user001"), user("user002")],
-        kind: Some(pb::create_group_request::Kind::Internal(pb::InternalGroup {})),
-        ..Default::default()
-    }
 }
 
 /// Without a title, and with two members that are nobody.

@@ -1,5 +1,7 @@
 //! A gateway in front of a simulator, both on free ports, and a typed client.
 
+mod requests;
+
 use std::{net::SocketAddr, sync::Once};
 
 use dinggate::{
@@ -18,6 +20,8 @@ use tonic::{
     transport::{Channel, ClientTlsConfig, Endpoint},
 };
 use tonic_types::StatusExt;
+
+pub use self::requests::{new_group, user};
 
 /// What tests call. Stops when it is dropped.
 pub struct Gateway {
@@ -150,21 +154,6 @@ pub async fn connect_over(
 ) -> Result<Channel, tonic::transport::Error> {
     install_tls();
     Endpoint::from_shared(format!("https://{addr}"))?.tls_config(tls)?.connect().await
-}
-
-/// A valid request: `manager4220` owns the group, `user001` and `user002` are in it.
-pub fn new_group(title: &str) -> pb::CreateGroupRequest {
-    pb::CreateGroupRequest {
-        title: title.to_owned(),
-        owner: Some(user("manager4220")),
-        members: vec![user("user001"), user("user002")],
-        kind: Some(pb::create_group_request::Kind::Internal(pb::InternalGroup {})),
-        ..Default::default()
-    }
-}
-
-pub fn user(id: &str) -> pb::MemberRef {
-    pb::MemberRef { id: Some(pb::member_ref::Id::UserId(id.to_owned())) }
 }
 
 pub fn union(id: &str) -> pb::MemberRef {
