@@ -9,8 +9,8 @@ use std::{
 
 use aes::Aes256;
 use base64::{
-    Engine as _, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
 };
 use cbc::cipher::{BlockModeEncrypt as _, KeyIvInit as _, block_padding::NoPadding};
 use dinggate::event::{
@@ -24,15 +24,10 @@ use sha1::{Digest as _, Sha1};
 
 /// Those of a published vector.
 const TOKEN: &str = "123456";
-const AES_KEY: &str = "1234567890123456789012345678901234567890123";
+/// The vector's ends in a 3, which is the same 32 bytes and two bits that say nothing.
+const AES_KEY: &str = "1234567890123456789012345678901234567890120";
 const OWNER: &str = "dingsnotzck6pm5veliw";
 
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 const BLOCK: usize = 16;
 
 fuzz_target!(|data: &[u8]| {
@@ -67,7 +62,7 @@ fn signed(encrypt: &str) -> (String, Vec<u8>) {
 
 /// From somebody who knows the key as well: an envelope in whole blocks.
 fn encrypted(envelope: &[u8]) -> String {
-    let key = LENIENT.decode(AES_KEY).expect("base64");
+    let key = STANDARD_NO_PAD.decode(AES_KEY).expect("base64");
     let whole = &envelope[..envelope.len() - envelope.len() % BLOCK];
     let cipher = cbc::Encryptor::<Aes256>::new_from_slices(&key, &key[..BLOCK]).expect("lengths that fit");
     STANDARD.encode(cipher.encrypt_padded_vec::<NoPadding>(whole))
