@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use toml::Value;
 
 use super::{
-    APP_DEFAULTS, Config, LISTS, Loaded,
+    APP_DEFAULTS, LISTS, Loaded,
     load::{Draft, Loader, table_of},
     report::{Fault, Faults, Keys, Origin, SECRET, Setting, keys},
 };
@@ -24,34 +24,21 @@ impl Loader {
             // Of a file that says nothing, nothing follows.
             return Err(Faults(self.faults));
         }
-        let Config {
-            server,
-            auth,
-            dingtalk,
-            limits,
-            token,
-            retry,
-            breaker,
-            cache,
-            store,
-            events,
-            telemetry,
-            ..
-        } = &self.config;
+        let config = &self.config;
         let faults = [
-            server.faults(auth),
-            dingtalk.faults(),
-            limits.faults(),
-            token.faults(),
-            retry.faults(),
-            breaker.faults(),
-            cache.faults(),
-            store.faults(),
-            telemetry.faults(),
+            config.server.faults(&config.auth),
+            config.dingtalk.faults(),
+            config.limits.faults(),
+            config.token.faults(),
+            config.retry.faults(),
+            config.breaker.faults(),
+            config.cache.faults(),
+            config.store.faults(),
+            config.telemetry.faults(),
         ];
         let aliases = self.apps.values().map(|app| app.config.alias.as_str()).collect();
-        let (of_auth, of_events) = (auth.faults(&aliases), events.faults(&aliases));
-        let of_shares = limits.share_faults(!auth.mode.is_none());
+        let (of_auth, of_events) = (config.auth.faults(&aliases), config.events.faults(&aliases));
+        let of_shares = config.limits.share_faults(!config.auth.mode.is_none());
         for (path, text) in faults.into_iter().flatten() {
             self.consequence(keys(path), &Origin::Default, text);
         }
