@@ -20,11 +20,12 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::listen::rest;
 use crate::{
     event::{
         Callbacks,
@@ -40,8 +41,6 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 const BODY_TIME: Duration = Duration::from_secs(5);
 /// Connections at the same time; further ones are closed at once.
 const CONNECTIONS: usize = 1024;
-/// How long nothing is accepted after the system could not, such as for want of file descriptors.
-const REST: Duration = Duration::from_millis(100);
 
 /// Serves until `stop`, then until all requests are answered. A peer has little time to say what it wants.
 pub(super) async fn serve(port: TcpListener, routes: Router, stop: CancellationToken) {
@@ -57,10 +56,7 @@ pub(super) async fn serve(port: TcpListener, routes: Router, stop: CancellationT
                 open.spawn(connection(stream, routes.clone(), stop.clone()));
             }
             Ok(_) => warn!(open = open.len(), "further connections to the HTTP port are closed at once"),
-            Err(error) => {
-                warn!(%error, "no connection to the HTTP port can be accepted");
-                sleep(REST).await;
-            }
+            Err(error) => rest(&port, &error).await,
         }
     }
     drop(port);

@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::{either::Either, sync::CancellationToken};
 use tonic::{body::Body, transport::server::Connected as _};
 use tower::{Service, ServiceExt as _};
-use tracing::{debug, warn};
+use tracing::{debug, field::display, warn};
 
 use super::{
     ServerConfig,
@@ -81,11 +81,7 @@ where
                         warn!(open, "server.max_connections is reached, further ones are closed at once");
                     }
                 }
-                Err(error) if is_of_peer(&error) => {}
-                Err(error) => {
-                    warn!(%error, "no connection can be accepted");
-                    sleep(REST).await;
-                }
+                Err(error) => rest(&port, &error).await,
             }
         }
         drop(port);
@@ -190,10 +186,14 @@ fn http(config: &ServerConfig, spread: Spread) -> auto::Builder<Spread> {
     builder
 }
 
-/// Faults of the peer and not of the port. The next connection may be a better one.
-fn is_of_peer(error: &io::Error) -> bool {
+/// Waits a moment after a port could not accept; not after a fault of the peer, as the next one may be a better one.
+pub(super) async fn rest(port: &TcpListener, error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        let addr = port.local_addr().ok().map(display);
+        warn!(addr, %error, "no connection can be accepted");
+        sleep(REST).await;
+    }
 }
 
 #[cfg(test)]
