@@ -1,7 +1,11 @@
 //! Traces and logs, which are the process's: [`init`] installs them and returns a guard that flushes. And [`Meters`],
 //! which each gateway has for itself: whoever reads what `metrics` counts.
 
-use std::{io::IsTerminal, thread, time::Duration};
+use std::{
+    io::{IsTerminal, Stderr, stderr},
+    thread,
+    time::Duration,
+};
 
 use opentelemetry::{global, trace::TracerProvider};
 use opentelemetry_sdk::{
@@ -18,11 +22,12 @@ use tracing_subscriber::{
 };
 
 mod config;
+mod gather;
 mod lines;
 mod meters;
 mod traces;
 
-use self::lines::Line;
+use self::{gather::Gather, lines::Line};
 use crate::trace;
 
 pub use self::{
@@ -33,14 +38,24 @@ pub use self::{
 /// How long the last export may take; a collector that is gone does not hold up the end.
 const FLUSH: Duration = Duration::from_secs(3);
 
-/// Flushes what is still to be exported when told to stop.
+/// Flushes what is still to be exported when told to stop, and the last lines in any case.
 #[derive(Debug)]
-pub struct Guard(SdkTracerProvider);
+pub struct Guard {
+    traces: SdkTracerProvider,
+    lines: Gather<Stderr>,
+}
 
 impl Guard {
     /// Exports what is left.
     pub async fn shutdown(self) {
-        flush("traces", move || self.0.shutdown()).await;
+        let traces = self.traces.clone();
+        flush("traces", move || traces.shutdown()).await;
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.lines.flush();
     }
 }
 
@@ -72,19 +87,20 @@ pub fn init(config: &TelemetryConfig) -> anyhow::Result<Guard> {
         .with_context_activation(false)
         .with_filter(spans_that_are_seen());
     let json = match config.log_format {
-        LogFormat::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Auto => !stderr().is_terminal(),
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
     // Spans are looked at only where the filter speaks of them: "[rpc]=debug".
     let by_span = config.log_filter.contains('[');
     let filter = EnvFilter::try_new(&config.log_filter)?;
+    let out = Gather::start(stderr())?;
     let lines = tracing_subscriber::fmt::layer()
         .event_format(Line { json })
-        .with_writer(std::io::stderr)
+        .with_writer(out.clone())
         .with_filter(filter.and(filter_fn(move |metadata| by_span || metadata.is_event())));
     tracing_subscriber::registry().with(spans).with(lines).try_init()?;
-    Ok(Guard(provider))
+    Ok(Guard { traces: provider, lines: out })
 }
 
 /// Our own spans, where the trace is recorded. Those of libraries tell nothing about a call.

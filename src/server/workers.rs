@@ -6,14 +6,25 @@ use std::{
     fmt, io,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use hyper::rt::Executor;
-use tokio::runtime::{Builder, Handle, RuntimeMetrics};
+use tokio::{
+    runtime::{Builder, Handle, RuntimeMetrics},
+    time::{Instant, interval},
+};
 use tokio_util::sync::CancellationToken;
+
+/// How often it is looked at how busy the workers are.
+const LOOK: Duration = Duration::from_millis(100);
+/// Thousandths of its time that a worker is at work before others take over calls of its connections, and so many less
+/// that those others have to be at work: to wake another thread costs more than a small part of a call.
+const BUSY: u64 = 700;
+const LESS: u64 = 150;
 
 /// The threads that serve calls. They end when this is dropped, and what still runs on them is cut off.
 #[derive(Debug)]
@@ -78,9 +89,20 @@ pub(super) struct Pool(Arc<[Worker]>);
 struct Worker {
     runtime: Handle,
     connections: AtomicUsize,
+    /// Thousandths of its time that it was at work of late.
+    busy: AtomicU64,
 }
 
 impl Worker {
+    fn busy(&self) -> u64 {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    /// Whether it would take over calls of that one.
+    fn relieves(&self, home: &Self) -> bool {
+        home.busy() >= BUSY && self.busy() + LESS <= home.busy() && self.is_idle()
+    }
+
     /// Whether it has nothing to do just now.
     fn is_idle(&self) -> bool {
         // Tokio counts going to sleep and waking up.
@@ -90,8 +112,25 @@ impl Worker {
 
 impl Pool {
     fn of(runtimes: impl IntoIterator<Item = Handle>) -> Self {
-        let worker = |runtime| Worker { runtime, connections: AtomicUsize::new(0) };
+        let worker = |runtime| Worker { runtime, connections: AtomicUsize::new(0), busy: AtomicU64::new(0) };
         Self(runtimes.into_iter().map(worker).collect())
+    }
+
+    /// Looks at how busy the workers are, again and again.
+    pub(super) async fn look(self) {
+        let (mut looks, mut last) = (interval(LOOK), Instant::now());
+        let spent = |worker: &Worker| worker.runtime.metrics().worker_total_busy_duration(0);
+        let mut before: Vec<_> = self.0.iter().map(spent).collect();
+        loop {
+            let now = looks.tick().await;
+            let passed = now.saturating_duration_since(std::mem::replace(&mut last, now)).max(LOOK / 10);
+            for (worker, before) in self.0.iter().zip(&mut before) {
+                let spent = spent(worker);
+                let share = 1000 * (spent - *before).as_micros() / passed.as_micros();
+                worker.busy.store(u64::try_from(share).unwrap_or(u64::MAX), Ordering::Relaxed);
+                *before = spent;
+            }
+        }
     }
 
     /// A place for a connection, at the worker that has the fewest. Few callers with a connection each are the common
@@ -128,9 +167,9 @@ impl Drop for Seat {
     }
 }
 
-/// Spawns the calls of one connection: at its worker, unless several come at once. Then its worker has more to do than
-/// it can begin, and those that have nothing to do take their turns. So a caller with one connection can have all
-/// cores, and calls that come one by one, or while every worker is busy, do not pay for being handed over.
+/// Spawns the calls of one connection: at its worker, unless that is short of time and several come at once. Then those
+/// that have time, and nothing to do just now, take their turns. So a caller with one connection can have all cores, and
+/// where the connections are many or the calls few, none pays for being handed over.
 #[derive(Clone)]
 pub(super) struct Spread {
     pool: Pool,
@@ -149,7 +188,8 @@ impl Spread {
         let (workers, nth) = (&self.pool.0, self.begun.fetch_add(1, Ordering::Relaxed));
         let from = (self.home + nth) % workers.len();
         let mut turns = (from..workers.len()).chain(0..from);
-        let next = turns.find(|&index| index == self.home || workers[index].is_idle());
+        let home = &workers[self.home];
+        let next = turns.find(|&index| index == self.home || workers[index].relieves(home));
         &workers[next.unwrap_or(self.home)].runtime
     }
 }

@@ -20,6 +20,14 @@ fn settled(count: usize) -> Workers {
     workers
 }
 
+impl Workers {
+    /// They were busy so much of late.
+    fn at_work(&self, shares: &[u64]) {
+        let workers = self.pool.0.iter().zip(shares);
+        workers.for_each(|(worker, share)| worker.busy.store(*share, Ordering::Relaxed));
+    }
+}
+
 /// Where as many calls go that come at once.
 fn batch(spread: &Spread, calls: usize) -> Vec<Id> {
     spread.look();
@@ -45,8 +53,20 @@ fn calls_that_come_one_by_one_stay_where_their_connection_is() {
 }
 
 #[test]
+fn calls_that_come_at_once_stay_while_their_worker_has_time() {
+    let workers = settled(2);
+    let seat = workers.pool().seat();
+    assert!(batch(&seat.spread(), 5).iter().all(|id| *id == seat.runtime().id()));
+    workers.at_work(&[BUSY - 1, 0]);
+    assert!(batch(&seat.spread(), 5).iter().all(|id| *id == seat.runtime().id()));
+    workers.at_work(&[BUSY, BUSY - LESS + 1]);
+    assert!(batch(&seat.spread(), 5).iter().all(|id| *id == seat.runtime().id()));
+}
+
+#[test]
 fn calls_that_come_at_once_are_shared_by_workers_that_have_nothing_to_do() {
     let workers = settled(3);
+    workers.at_work(&[BUSY, BUSY - LESS, 0]);
     let [a, b, c] = [0, 1, 2].map(|index| workers.pool.0[index].runtime.id());
     let seat = workers.pool().seat();
     assert_eq!(batch(&seat.spread(), 5), [a, b, c, a, b]);
@@ -59,6 +79,29 @@ fn calls_that_come_at_once_are_shared_by_workers_that_have_nothing_to_do() {
     begins.recv().unwrap();
     assert_eq!(batch(&seat.spread(), 5), [a, c, c, a, c], "the second one is busy");
     drop(end);
+}
+
+#[tokio::test]
+async fn it_is_seen_who_is_busy() {
+    let workers = settled(2);
+    let end = CancellationToken::new();
+    let until = end.clone();
+    workers.pool.0[1].runtime.spawn(async move {
+        while !until.is_cancelled() {
+            tokio::task::yield_now().await;
+        }
+    });
+    tokio::spawn(workers.pool().look());
+    let busy = || [0, 1].map(|index| workers.pool.0[index].busy());
+    // The thread has a core to itself only where there is one.
+    while busy()[1] < BUSY / 4 {
+        tokio::task::yield_now().await;
+    }
+    assert!(busy()[0] < busy()[1]);
+    end.cancel();
+    while busy()[1] > 0 {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[test]
@@ -90,6 +133,7 @@ async fn a_caller_with_one_connection_has_all_workers() {
     let port = TcpListener::bind(config.grpc_addr).await.unwrap();
     let stream = TcpStream::connect(port.local_addr().unwrap()).await.unwrap();
     let (threads, stop) = (settled(2), CancellationToken::new());
+    threads.at_work(&[1000, 0]);
     let (metrics, workers) = (Metrics::off(), threads.pool());
     tokio::spawn(Listener { config, tls: None, metrics, service: service(), workers, stop }.serve(port));
 
