@@ -5,6 +5,7 @@ mod gauges;
 mod http;
 mod listen;
 mod routes;
+mod services;
 mod sources;
 mod tls;
 mod workers;
@@ -198,14 +199,13 @@ impl Server {
             max_concurrent_requests: self.config.max_concurrent_requests,
         };
         let routes = routes(&self.config, self.apps, self.client, self.groups, self.feed.clone(), self.once)?
-            .add_service(health_service);
+            .with(health_service);
         let web = option_layer(self.config.grpc_web.then(GrpcWebLayer::new));
         let listener = Listener {
             config: self.config.clone(),
             tls: self.tls,
             metrics: self.metrics.clone(),
-            service: web
-                .layer(Stack::new(limits, self.callers, self.audit, self.metrics).layer(routes.prepare())),
+            service: web.layer(Stack::new(limits, self.callers, self.audit, self.metrics).layer(routes)),
             workers: self.workers.pool(),
             stop: stop_grpc.clone(),
         };

@@ -12,23 +12,20 @@ use std::{
 use bytes::Bytes;
 use bytesize::ByteSize;
 use serde::Deserialize;
-use tokio::{
-    sync::oneshot,
-    time::{Instant, sleep},
-};
-use tracing::warn;
+use tokio::time::{Instant, sleep};
 
 use super::{
     app::App,
     breaker::{BreakerConfig, Breakers, Circuit, Pass},
     claim::Claimed,
-    endpoint::{Endpoint, Repeat, Spec},
+    endpoint::{Endpoint, Repeat},
     error::Error,
     generation,
     http::Http,
     limiter::{Claimant, Limiter, LimitsConfig, Permit},
     provenance::{Provenance, Worst},
     retry::{self, Budget, History, Retry, RetryConfig},
+    seen_through::SeenThrough,
     token::{Lent, Standing, Token, TokenConfig, Tokens},
     token_endpoint::UpstreamTokens,
     transport::{Outgoing, Transport},
@@ -37,7 +34,6 @@ use super::{
 use crate::{
     metrics::Metrics,
     store::{Budgets, Rate, Usage},
-    trace::Follow as _,
 };
 
 /// `[dingtalk]` of the configuration.
@@ -332,8 +328,7 @@ impl Client {
         Ok(Admitted { token, permit, pass })
     }
 
-    /// One attempt. A write that is on its way is followed to its end even when its caller leaves: dropping it
-    /// would not undo it, only hide how it ended.
+    /// One attempt.
     async fn attempt(
         &self,
         context: &Context,
@@ -361,8 +356,10 @@ impl Client {
             drop(witness);
             answered
         };
-        let answered =
-            if spec.repeat == Repeat::Read { exchange.await } else { see_through(spec, exchange).await };
+        let answered = match spec.repeat {
+            Repeat::Read => Box::pin(exchange).await,
+            Repeat::Set | Repeat::Keyed | Repeat::Once => SeenThrough::new(spec, exchange).await,
+        };
         answered.map(|(body, _)| body)
     }
 }
@@ -372,19 +369,4 @@ struct Admitted {
     token: Token,
     permit: Permit,
     pass: Pass,
-}
-
-/// Runs a write in a task of its own and says how it ended if nobody is left to hear it.
-async fn see_through<T: Send + 'static>(
-    spec: &'static Spec,
-    write: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
-    let (done, outcome) = oneshot::channel();
-    let task = async move {
-        if let Err(Err(unheard)) = done.send(write.await) {
-            warn!(operation = spec.id, error = %unheard, "a write failed after its caller left");
-        }
-    };
-    tokio::spawn(task.followed());
-    outcome.await.unwrap_or_else(|_| Err(Error::Lost("the task of the write stopped".to_owned())))
 }

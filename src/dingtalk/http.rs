@@ -157,16 +157,24 @@ impl Http {
 
     async fn read(&self, mut response: reqwest::Response) -> Result<Bytes, Error> {
         let status = response.status().as_u16();
-        let mut body = BytesMut::new();
+        let mut body = Bytes::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > self.max_response_size {
                 let what = format!("longer than dingtalk.max_response_size ({})", self.max_response_size);
                 return Err(Error::Garbled { what, status });
             }
-            body.extend_from_slice(&chunk);
+            // Most answers come in one piece, which stays where it is.
+            body = if body.is_empty() { chunk } else { joined(body, &chunk) };
         }
-        Ok(body.freeze())
+        Ok(body)
     }
+}
+
+/// Copies the first part only where somebody else holds it as well.
+fn joined(first: Bytes, second: &[u8]) -> Bytes {
+    let mut joined = BytesMut::from(first);
+    joined.extend_from_slice(second);
+    joined.freeze()
 }
 
 /// Only a failure to connect is certain to have sent nothing.

@@ -95,7 +95,7 @@ pub struct Claimant {
 
 impl Default for Claimant {
     fn default() -> Self {
-        Self { caller: Arc::from(""), share: 1, priority: Priority::Interactive, fail_fast: false }
+        Self { caller: Arc::default(), share: 1, priority: Priority::Interactive, fail_fast: false }
     }
 }
 

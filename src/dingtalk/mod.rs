@@ -14,6 +14,7 @@ pub mod limiter;
 mod provenance;
 pub mod reason;
 pub mod retry;
+mod seen_through;
 mod stream_endpoint;
 pub mod token;
 pub mod token_endpoint;

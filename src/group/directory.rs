@@ -68,6 +68,10 @@ impl Directory {
     /// Remembers what DingTalk said, over what was known before, and shares a pair of ids that is news.
     pub(super) fn learn(&self, app: &App, said: &GroupRef) {
         let known = self.known(app.alias(), said);
+        // Mostly it is news to nobody. Who says both ids is listened to, because one of them may have been forgotten.
+        if said.ids().count() < 2 && known.says_all_of(said) {
+            return;
+        }
         if let (Some(open_id), Some(chat_id), true) =
             (&said.open_conversation_id, &said.chat_id, known.ids().count() < 2)
         {
@@ -124,7 +128,7 @@ impl Directory {
             chat_id: said.chat_id.clone().or(known.chat_id),
             kind: said.kind.or(known.kind),
         };
-        // Mostly it is known already, and looking costs less than writing.
+        // Looking costs less than writing.
         if let Some(id) = &merged.chat_id
             && self.of_chat_id(app.alias(), &merged).as_ref() != Some(&merged)
         {
@@ -224,6 +228,18 @@ fn key(fact: &str, app: &App, id: &str) -> String {
 
 fn differ<T: PartialEq>(given: &Option<T>, known: &Option<T>) -> bool {
     matches!((given, known), (Some(given), Some(known)) if given != known)
+}
+
+impl GroupRef {
+    /// Whether that one adds nothing to it.
+    fn says_all_of(&self, that: &Self) -> bool {
+        fn adds<T: PartialEq>(that: &Option<T>, to: &Option<T>) -> bool {
+            that.is_some() && that != to
+        }
+        !adds(&that.open_conversation_id, &self.open_conversation_id)
+            && !adds(&that.chat_id, &self.chat_id)
+            && !adds(&that.kind, &self.kind)
+    }
 }
 
 /// By which of its ids, and so by which operations, a group is reached.

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use foldhash::fast::RandomState;
 use opentelemetry::{
     KeyValue,
     metrics::{BoundCounter, BoundHistogram, Counter, Histogram},
@@ -16,7 +17,7 @@ use opentelemetry::{
 /// The series of one instrument, by what their labels are made of: as many as labels can be told apart.
 pub(super) struct Series<I, K, B> {
     instrument: I,
-    bound: RwLock<HashMap<K, B>>,
+    bound: RwLock<HashMap<K, B, RandomState>>,
 }
 
 /// Durations.

@@ -1,9 +1,9 @@
 //! What the gRPC port serves, and under which names it is healthy.
 
-use tonic::{codec::CompressionEncoding, server::NamedService, service::Routes};
+use tonic::{codec::CompressionEncoding, server::NamedService};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use super::ServerConfig;
+use super::{ServerConfig, services::Services};
 use crate::{
     dingtalk::Client,
     event::Feed,
@@ -34,7 +34,7 @@ pub(super) fn routes(
     groups: Groups,
     feed: Feed,
     once: Once,
-) -> anyhow::Result<Routes> {
+) -> anyhow::Result<Services> {
     let size = usize::try_from(config.max_message_size.as_u64()).unwrap_or(usize::MAX);
     // The generated servers have these settings in common, but no trait.
     macro_rules! bounded {
@@ -43,15 +43,16 @@ pub(super) fn routes(
         };
     }
     let (a, g, o) = (|| apps.clone(), || groups.clone(), || once.clone());
-    let mut routes = Routes::new(bounded!(GroupServiceServer, GroupApi::new(a(), g(), o())))
-        .add_service(bounded!(MemberServiceServer, MemberApi::new(a(), g(), o())))
-        .add_service(bounded!(TemplateServiceServer, TemplateApi::new(a(), g(), o())))
-        .add_service(bounded!(PinnedCardServiceServer, PinnedCardApi::new(a(), g(), o())))
-        .add_service(bounded!(AssistantServiceServer, AssistantApi::new(a(), g(), o())))
-        .add_service(EventServer::new(EventApi::new(a(), g(), feed), size))
-        .add_service(bounded!(TokenServiceServer, TokenApi::new(a(), client.clone())))
-        .add_service(bounded!(QuotaServiceServer, QuotaApi::new(a(), client.clone())))
-        .add_service(bounded!(AdminServiceServer, AdminApi::new(a(), client.clone(), g())));
+    let mut routes = Services::default()
+        .with(bounded!(GroupServiceServer, GroupApi::new(a(), g(), o())))
+        .with(bounded!(MemberServiceServer, MemberApi::new(a(), g(), o())))
+        .with(bounded!(TemplateServiceServer, TemplateApi::new(a(), g(), o())))
+        .with(bounded!(PinnedCardServiceServer, PinnedCardApi::new(a(), g(), o())))
+        .with(bounded!(AssistantServiceServer, AssistantApi::new(a(), g(), o())))
+        .with(EventServer::new(EventApi::new(a(), g(), feed), size))
+        .with(bounded!(TokenServiceServer, TokenApi::new(a(), client.clone())))
+        .with(bounded!(QuotaServiceServer, QuotaApi::new(a(), client.clone())))
+        .with(bounded!(AdminServiceServer, AdminApi::new(a(), client.clone(), g())));
     if config.reflection {
         let builder = || {
             tonic_reflection::server::Builder::configure()
@@ -61,7 +62,7 @@ pub(super) fn routes(
                 .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         };
         // Many clients still ask for v1alpha only.
-        routes = routes.add_service(builder().build_v1()?).add_service(builder().build_v1alpha()?);
+        routes = routes.with(builder().build_v1()?).with(builder().build_v1alpha()?);
     }
     Ok(routes)
 }

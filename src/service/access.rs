@@ -64,7 +64,7 @@ pub(super) struct AccessLine {
 
 impl AccessLine {
     pub(super) fn new(method: Option<&'static str>, stats: Arc<Stats>, span: Span, metrics: Metrics) -> Self {
-        let (code, caller, begin) = (Code::Cancelled, Arc::from(""), Instant::now());
+        let (code, caller, begin) = (Code::Cancelled, Arc::default(), Instant::now());
         Self { code, caller, method, stats, span, trace: trace::current(), begin, metrics }
     }
 }

@@ -56,7 +56,8 @@ impl<M: Check + Write + Send + 'static> Rpc<M> {
                 encode(outcome)
             }
         };
-        let answer = once.run(identity, deadline, work).await;
+        // In a place of its own, because most writes have no request_id, and would carry this around empty.
+        let answer = Box::pin(once.run(identity, deadline, work)).await;
         let answer = answer.and_then(|answer| decode(&answer).ok_or(Refusal::InDoubt));
         answer.unwrap_or_else(|refusal| Err(status::refused(&app, &request_id, &refusal))).map(Response::new)
     }

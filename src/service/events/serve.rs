@@ -5,7 +5,6 @@ use std::{
     convert::Infallible,
     future::ready,
     marker::PhantomData,
-    pin::Pin,
     task::{Context, Poll},
 };
 
@@ -16,6 +15,7 @@ use tonic::{
     Status,
     body::Body,
     codec::{BufferSettings, Codec, CompressionEncoding, EncodeBuf, Encoder},
+    codegen::BoxFuture,
     server::{Grpc, NamedService},
 };
 use tonic_prost::{ProstCodec, ProstDecoder};
@@ -46,18 +46,16 @@ impl NamedService for EventServer {
     const NAME: &'static str = SERVICE_NAME;
 }
 
-type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
-
 impl Service<Request<Body>> for EventServer {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = BoxFuture<Response<Body>, Infallible>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Answer {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let server = self.clone();
         let method = request.uri().path().rsplit('/').next().unwrap_or_default();
         match method {
