@@ -6,8 +6,6 @@ ARG BASE_IMAGE=gcr.io/distroless/base-nossl-debian12:nonroot
 
 # The dependencies alone, from the manifests alone: this layer lasts until Cargo.lock changes.
 FROM ${RUST_IMAGE} AS deps
-# What is shipped may take longer to build, and should be small.
-ENV CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY simulator/Cargo.toml simulator/

@@ -135,22 +135,28 @@ floods-quick: rust-tools redis-server ## the same in less than a minute, without
 	cargo test --locked --test weather -- --quick --only events,watchers --json $(abspath $(TARGET_DIR))/tmp/floods.json
 
 # Not part of CI either, for the same reason. The gateway is built alone, so that no other crate adds features to it.
+# As they are shipped, but for minimal and echo: those as cargo builds what nobody has tuned.
+BENCH_PROGRAMS := $(TARGET_DIR)/bench-programs
 .PHONY: bench-programs
 bench-programs: rust-tools
 	cargo build --profile profiling --locked --package dinggate --no-default-features
 	cargo build --profile profiling --locked --package dinggate-bench
+	cargo build --profile stock --locked --package dinggate-bench --bin minimal --bin echo
+	install -D -t $(BENCH_PROGRAMS) $(addprefix $(TARGET_DIR)/profiling/,dinggate load stub bare) \
+		$(addprefix $(TARGET_DIR)/stock/,minimal echo)
+	install $(TARGET_DIR)/profiling/minimal $(BENCH_PROGRAMS)/minimal-tuned
 
 .PHONY: bench
 bench: bench-programs ## measure what a call costs, beside the least that forwards (ten minutes)
-	python3 bench/run.py $(TARGET_DIR)/profiling $(TARGET_DIR)/bench
+	python3 bench/run.py $(BENCH_PROGRAMS) $(TARGET_DIR)/bench
 
 .PHONY: bench-quick
 bench-quick: bench-programs ## the same in a minute, roughly
-	python3 bench/run.py $(TARGET_DIR)/profiling $(TARGET_DIR)/bench-quick --quick
+	python3 bench/run.py $(BENCH_PROGRAMS) $(TARGET_DIR)/bench-quick --quick
 
 .PHONY: bench-scale
 bench-scale: bench-programs redis-server ## measure how the cost of a call grows with apps, groups, callers, watchers, replicas
-	python3 bench/scale.py $(TARGET_DIR)/profiling $(TARGET_DIR)/bench-scale
+	python3 bench/scale.py $(BENCH_PROGRAMS) $(TARGET_DIR)/bench-scale
 
 .PHONY: bench-micro
 bench-micro: rust-tools ## measure how long the hot paths take, one by one
@@ -171,7 +177,9 @@ instructions-accept: ## write what they execute now to benches/instructions.json
 .PHONY: bench-smoke
 bench-smoke: build ## see to it that all programs of the benchmark answer properly; measures nothing
 	cargo build --locked --package dinggate-bench
-	python3 bench/run.py $(TARGET_DIR)/debug $(TARGET_DIR)/bench-smoke --smoke
+	install -D -t $(TARGET_DIR)/bench-smoke $(addprefix $(TARGET_DIR)/debug/,dinggate load stub bare minimal echo)
+	install $(TARGET_DIR)/debug/minimal $(TARGET_DIR)/bench-smoke/minimal-tuned
+	python3 bench/run.py $(TARGET_DIR)/bench-smoke $(TARGET_DIR)/bench-smoke --smoke
 
 .PHONY: ci
 ci: ## everything that CI runs

@@ -30,6 +30,7 @@ SMOKE = Pace(rounds=1, settle=0, warmup=0, alone=0.5, full=0.5, half=0.5, rates=
 # Which program answers which calls. A "send" is forwarded; a "get" is read from memory.
 SUBJECTS = {
     "minimal": ["send"],
+    "minimal, tuned": ["send"],
     "bare": ["send"],
     "gateway": ["send", "get"],
     "gateway, all sampled": ["send"],
@@ -43,7 +44,7 @@ IN_FLIGHT, CONNECTIONS = 64, 16
 
 def start(folder, subject, upstream, under=()):
     if not subject.startswith("gateway"):
-        return programs.reference(folder, subject, upstream, under=under)
+        return programs.reference(folder, subject.replace(", ", "-"), upstream, under=under)
     return programs.gateway(folder, upstream, sampled=1.0 if "all" in subject else 0.1, under=under)
 
 

@@ -18,7 +18,7 @@ class Row:
 DIRECT = ("direct",)
 
 
-def cpu(what, ours, call, reference, at_most, aim=None):
+def cpu(what, ours, call, reference, at_most=None, aim=None):
     """At saturation and at half load: the bound has to hold at both."""
     return [
         Row(f"CPU per {what}, {name}", (ours, call, f"{load} cpu us"), (reference, call, f"{load} cpu us"), "µs",
@@ -50,6 +50,7 @@ def spread(connections):
 
 ROWS = [
     *cpu("forwarded call", "gateway", "send", "minimal", 0.65, 0.55),
+    *cpu("forwarded call", "gateway", "send", "minimal, tuned"),
     *cpu("forwarded call, all sampled", "gateway, all sampled", "send", "minimal", 0.9),
     *cpu("forwarded call", "gateway", "send", "bare", 1.25, 1.15),
     *cpu("cached read", "gateway", "get", "echo", 0.6, 0.45),

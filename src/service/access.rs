@@ -91,7 +91,8 @@ impl Drop for AccessLine {
             caller = Some(&*self.caller).filter(|name| !name.is_empty()),
             app = self.stats.app().map(|app| &**app),
             code = name,
-            duration_ms = took.as_secs_f64() * 1000.0,
+            // To the microsecond.
+            duration_ms = took.as_micros() as f64 / 1000.0,
             upstream_calls = self.stats.upstream_calls(),
             dingtalk_request_id = self.stats.request_id(),
             trace_id = self.trace.map(field::display),

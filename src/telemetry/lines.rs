@@ -1,7 +1,7 @@
 //! How a log line looks.
 
 use std::{
-    fmt::{self, Debug, Display, Write},
+    fmt::{self, Debug, Write},
     time::SystemTime,
 };
 
@@ -40,7 +40,7 @@ where
         let mut fields = Fields { out: &mut out, json: self.json, title, part: Part::Title, outcome: Ok(()) };
         event.record(&mut fields);
         if self.json && names.field(title).is_none() {
-            fields.outcome = fields.text(&"");
+            fields.outcome = fields.text("");
         }
         fields.part = Part::Fields;
         event.record(&mut fields);
@@ -78,7 +78,7 @@ impl Fields<'_, '_> {
             }
             None => {
                 if let Some(trace) = trace::current() {
-                    self.field("trace_id", |this| this.text(&trace));
+                    self.field("trace_id", |this| this.text(&trace.to_string()));
                 }
             }
         }
@@ -89,33 +89,29 @@ impl Fields<'_, '_> {
         if is_title != (self.part == Part::Title) || self.outcome.is_err() {
             return;
         }
-        let named = match (is_title, self.json) {
-            (true, _) => Ok(()),
-            (false, true) => write!(self.out, r#","{name}":"#),
-            (false, false) => write!(self.out, " {name}="),
+        let (before, after) = match (is_title, self.json) {
+            (true, _) => ("", ""),
+            (false, true) => (",\"", "\":"),
+            (false, false) => (" ", "="),
         };
-        self.outcome = named.and_then(|()| value(self));
+        let name = if is_title { "" } else { name };
+        let mut parts = [before, name, after].into_iter();
+        self.outcome = parts.try_for_each(|part| self.out.write_str(part)).and_then(|()| value(self));
     }
 
     /// In quotes where it could be taken for more than one word.
-    fn text(&mut self, text: &dyn Display) -> fmt::Result {
-        if !self.json && self.part == Part::Title {
-            return write!(self.out, "{text}");
-        }
-        if self.json {
-            return quoted(self.out, text);
-        }
-        let text = text.to_string();
-        if text.contains(' ') { quoted(self.out, &text) } else { self.out.write_str(&text) }
+    fn text(&mut self, text: &str) -> fmt::Result {
+        let is_plain = !self.json && (self.part == Part::Title || !text.contains(' '));
+        if is_plain { self.out.write_str(text) } else { quoted(self.out, text) }
     }
 }
 
 impl Visit for Fields<'_, '_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.field(field.name(), |this| this.text(&format_args!("{value:?}")));
+        self.field(field.name(), |this| this.text(&format!("{value:?}")));
     }
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.field(field.name(), |this| this.text(&value));
+        self.field(field.name(), |this| this.text(value));
     }
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.field(field.name(), |this| write!(this.out, "{value}"));
@@ -134,30 +130,21 @@ impl Visit for Fields<'_, '_> {
     }
 }
 
-/// As a JSON string.
-fn quoted(out: &mut dyn Write, text: &dyn Display) -> fmt::Result {
-    out.write_char('"')?;
-    write!(Escaped(out), "{text}")?;
-    out.write_char('"')
-}
-
-/// Escapes what JSON strings may not contain.
-struct Escaped<'a>(&'a mut dyn Write);
-
-impl Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = text;
-        while let Some(at) = rest.find(|c: char| c == '"' || c == '\\' || c < ' ') {
-            self.0.write_str(&rest[..at])?;
-            match rest.as_bytes()[at] {
-                b'\n' => self.0.write_str("\\n")?,
-                byte @ (b'"' | b'\\') => write!(self.0, "\\{}", char::from(byte))?,
-                byte => write!(self.0, "\\u{byte:04x}")?,
-            }
-            rest = &rest[at + 1..];
+/// As a JSON string, with what such strings may not contain escaped.
+fn quoted(out: &mut dyn Write, text: &str) -> fmt::Result {
+    out.write_str("\"")?;
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| byte == b'"' || byte == b'\\' || byte < b' ') {
+        out.write_str(&rest[..at])?;
+        match rest.as_bytes()[at] {
+            b'\n' => out.write_str("\\n")?,
+            byte @ (b'"' | b'\\') => write!(out, "\\{}", char::from(byte))?,
+            byte => write!(out, "\\u{byte:04x}")?,
         }
-        self.0.write_str(rest)
+        rest = &rest[at + 1..];
     }
+    out.write_str(rest)?;
+    out.write_str("\"")
 }
 
 /// The trace and span id of the current span, if it is in a trace. Not asked of the [`FmtContext`], which knows no
