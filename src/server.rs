@@ -210,7 +210,6 @@ impl Server {
             stop: stop_grpc.clone(),
         };
         process::observe(&self.meters.meter(), self.workers.metrics());
-        tokio::spawn(stop_http.clone().run_until_cancelled_owned(self.workers.pool().look()));
         // Before the first call can come in: whoever asks for a service that has no status yet hears that there is none.
         set_all(&health, ServingStatus::Serving).await;
         let http = http::routes(Readiness { ready: readiness, store }, self.meters.scrape()).merge(posts);

@@ -15,7 +15,7 @@ use std::{
 use hyper::rt::Executor;
 use tokio::{
     runtime::{Builder, Handle, RuntimeMetrics},
-    time::{Instant, interval},
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -43,20 +43,24 @@ impl Workers {
 
     /// As many threads.
     pub fn start(count: usize) -> io::Result<Self> {
-        let stop = CancellationToken::new();
-        let (mut runtimes, mut threads) = (Vec::new(), Vec::new());
-        for number in 0..count {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
-            runtimes.push(runtime.handle().clone());
-            let stop = stop.clone();
+        Self::looking(count, LOOK)
+    }
+
+    fn looking(count: usize, every: Duration) -> io::Result<Self> {
+        let runtimes = (0..count).map(|_| Builder::new_current_thread().enable_all().build());
+        let runtimes = runtimes.collect::<io::Result<Vec<_>>>()?;
+        let pool = Pool::of(runtimes.iter().map(|runtime| runtime.handle().clone()));
+        let mut workers = Self { pool, threads: Vec::new(), stop: CancellationToken::new() };
+        for (number, runtime) in runtimes.into_iter().enumerate() {
+            let (pool, stop) = (workers.pool(), workers.stop.clone());
             let serve = move || {
-                runtime.block_on(stop.cancelled());
+                runtime.block_on(stop.run_until_cancelled(pool.0[number].look(every)));
                 // Does not wait for a name that is still being looked up.
                 runtime.shutdown_background();
             };
-            threads.push(thread::Builder::new().name(format!("calls-{number}")).spawn(serve)?);
+            workers.threads.push(thread::Builder::new().name(format!("calls-{number}")).spawn(serve)?);
         }
-        Ok(Self { pool: Pool::of(runtimes), threads, stop })
+        Ok(workers)
     }
 
     /// What the listener hands its connections to.
@@ -98,6 +102,20 @@ impl Worker {
         self.busy.load(Ordering::Relaxed)
     }
 
+    /// Looks at how busy it is, again and again. Runs on the worker itself, for a second reason: where no timer is due
+    /// soon, tokio wakes its thread for each that is set, even by the thread itself, and each call has some.
+    async fn look(&self, every: Duration) {
+        let (mut last, mut before) = (Instant::now(), Duration::ZERO);
+        loop {
+            sleep(every).await;
+            let now = Instant::now();
+            let spent = self.runtime.metrics().worker_total_busy_duration(0);
+            let share = 1000 * spent.saturating_sub(before).as_micros() / (now - last).as_micros();
+            self.busy.store(u64::try_from(share).unwrap_or(u64::MAX), Ordering::Relaxed);
+            (last, before) = (now, spent);
+        }
+    }
+
     /// Whether it would take over calls of that one.
     fn relieves(&self, home: &Self) -> bool {
         home.busy() >= BUSY && self.busy() + LESS <= home.busy() && self.is_idle()
@@ -114,23 +132,6 @@ impl Pool {
     fn of(runtimes: impl IntoIterator<Item = Handle>) -> Self {
         let worker = |runtime| Worker { runtime, connections: AtomicUsize::new(0), busy: AtomicU64::new(0) };
         Self(runtimes.into_iter().map(worker).collect())
-    }
-
-    /// Looks at how busy the workers are, again and again.
-    pub(super) async fn look(self) {
-        let (mut looks, mut last) = (interval(LOOK), Instant::now());
-        let spent = |worker: &Worker| worker.runtime.metrics().worker_total_busy_duration(0);
-        let mut before: Vec<_> = self.0.iter().map(spent).collect();
-        loop {
-            let now = looks.tick().await;
-            let passed = now.saturating_duration_since(std::mem::replace(&mut last, now)).max(LOOK / 10);
-            for (worker, before) in self.0.iter().zip(&mut before) {
-                let spent = spent(worker);
-                let share = 1000 * (spent - *before).as_micros() / passed.as_micros();
-                worker.busy.store(u64::try_from(share).unwrap_or(u64::MAX), Ordering::Relaxed);
-                *before = spent;
-            }
-        }
     }
 
     /// A place for a connection, at the worker that has the fewest. Few callers with a connection each are the common

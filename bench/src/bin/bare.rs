@@ -44,7 +44,7 @@ async fn serve(listener: tokio::net::TcpListener, upstream: &str) -> Outcome {
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .pool_max_idle_per_host(64)
+        .pool_max_idle_per_host(256)
         .tcp_nodelay(true)
         .build()?;
     let forwarder = Forwarder::new(client, upstream).await?;

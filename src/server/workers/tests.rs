@@ -1,6 +1,7 @@
 use std::{collections::BTreeSet, convert::Infallible, sync::mpsc};
 
 use ::http::{Request, Response};
+use futures_util::FutureExt as _;
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Id,
@@ -11,9 +12,12 @@ use tower::Service;
 use super::*;
 use crate::{config::Sources, metrics::Metrics, server::listen::Listener};
 
+/// Longer than any test: nobody looks how busy the workers are.
+const NEVER: Duration = Duration::from_secs(3600);
+
 /// Returns when all workers have nothing to do.
-fn settled(count: usize) -> Workers {
-    let workers = Workers::start(count).unwrap();
+fn settled(count: usize, look: Duration) -> Workers {
+    let workers = Workers::looking(count, look).unwrap();
     while !workers.pool.0.iter().all(Worker::is_idle) {
         thread::yield_now();
     }
@@ -46,7 +50,7 @@ fn a_connection_goes_to_the_worker_with_the_fewest() {
 
 #[test]
 fn calls_that_come_one_by_one_stay_where_their_connection_is() {
-    let workers = settled(2);
+    let workers = settled(2, NEVER);
     let seat = workers.pool().seat();
     let spread = seat.spread();
     assert!((0..5).all(|_| batch(&spread, 1) == [seat.runtime().id()]));
@@ -54,7 +58,7 @@ fn calls_that_come_one_by_one_stay_where_their_connection_is() {
 
 #[test]
 fn calls_that_come_at_once_stay_while_their_worker_has_time() {
-    let workers = settled(2);
+    let workers = settled(2, NEVER);
     let seat = workers.pool().seat();
     assert!(batch(&seat.spread(), 5).iter().all(|id| *id == seat.runtime().id()));
     workers.at_work(&[BUSY - 1, 0]);
@@ -65,7 +69,7 @@ fn calls_that_come_at_once_stay_while_their_worker_has_time() {
 
 #[test]
 fn calls_that_come_at_once_are_shared_by_workers_that_have_nothing_to_do() {
-    let workers = settled(3);
+    let workers = settled(3, NEVER);
     workers.at_work(&[BUSY, BUSY - LESS, 0]);
     let [a, b, c] = [0, 1, 2].map(|index| workers.pool.0[index].runtime.id());
     let seat = workers.pool().seat();
@@ -81,9 +85,9 @@ fn calls_that_come_at_once_are_shared_by_workers_that_have_nothing_to_do() {
     drop(end);
 }
 
-#[tokio::test]
-async fn it_is_seen_who_is_busy() {
-    let workers = settled(2);
+#[test]
+fn it_is_seen_who_is_busy() {
+    let workers = settled(2, LOOK);
     let end = CancellationToken::new();
     let until = end.clone();
     workers.pool.0[1].runtime.spawn(async move {
@@ -91,17 +95,40 @@ async fn it_is_seen_who_is_busy() {
             tokio::task::yield_now().await;
         }
     });
-    tokio::spawn(workers.pool().look());
     let busy = || [0, 1].map(|index| workers.pool.0[index].busy());
     // The thread has a core to itself only where there is one.
     while busy()[1] < BUSY / 4 {
-        tokio::task::yield_now().await;
+        thread::yield_now();
     }
     assert!(busy()[0] < busy()[1]);
     end.cancel();
-    while busy()[1] > 0 {
-        tokio::task::yield_now().await;
+    while busy()[1] > BUSY / 8 {
+        thread::yield_now();
     }
+}
+
+/// Reads and writes that the kernel has counted for this thread.
+fn system_calls() -> u64 {
+    let io = std::fs::read_to_string("/proc/thread-self/io").unwrap();
+    let count = |name| io.lines().find_map(|line: &str| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+    count("syscw:").unwrap()
+}
+
+#[test]
+fn timers_of_calls_do_not_wake_the_worker_that_sets_them() {
+    let workers = settled(1, LOOK);
+    let (done, counted) = mpsc::channel();
+    workers.pool().seat().runtime().spawn(async move {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let before = system_calls();
+        for _ in 0..100 {
+            let call = tokio::time::timeout(Duration::from_secs(10), std::future::pending::<()>());
+            assert!(call.now_or_never().is_none());
+        }
+        done.send(system_calls() - before).unwrap();
+    });
+    let writes = counted.recv().unwrap();
+    assert!(writes < 10, "{writes} writes");
 }
 
 #[test]
@@ -132,7 +159,7 @@ async fn a_caller_with_one_connection_has_all_workers() {
     let config = Arc::new(loaded.unwrap().config.server);
     let port = TcpListener::bind(config.grpc_addr).await.unwrap();
     let stream = TcpStream::connect(port.local_addr().unwrap()).await.unwrap();
-    let (threads, stop) = (settled(2), CancellationToken::new());
+    let (threads, stop) = (settled(2, NEVER), CancellationToken::new());
     threads.at_work(&[1000, 0]);
     let (metrics, workers) = (Metrics::off(), threads.pool());
     tokio::spawn(Listener { config, tls: None, metrics, service: service(), workers, stop }.serve(port));
