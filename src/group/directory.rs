@@ -32,8 +32,9 @@ const NEW_FACT: &str = "new-group";
 /// The directory of all apps. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Directory {
-    by_chat_id: Cache<(String, ChatId), GroupRef>,
-    by_open_id: Cache<(String, OpenConversationId), GroupRef>,
+    /// By [`place`]: looked up for every call, so in one piece.
+    by_chat_id: Cache<String, GroupRef>,
+    by_open_id: Cache<String, GroupRef>,
     new: Cache<(String, OpenConversationId), bool>,
     robots: Cache<(String, OpenConversationId, Member), ()>,
     facts: Arc<dyn Facts>,
@@ -132,12 +133,12 @@ impl Directory {
         if let Some(id) = &merged.chat_id
             && self.of_chat_id(app.alias(), &merged).as_ref() != Some(&merged)
         {
-            self.by_chat_id.insert((app.alias().to_owned(), id.clone()), merged.clone());
+            self.by_chat_id.insert(place(app.alias(), &id.0), merged.clone());
         }
         if let Some(id) = &merged.open_conversation_id
             && self.of_open_id(app.alias(), &merged).as_ref() != Some(&merged)
         {
-            self.by_open_id.insert((app.alias().to_owned(), id.clone()), merged.clone());
+            self.by_open_id.insert(place(app.alias(), &id.0), merged.clone());
         }
     }
 
@@ -145,12 +146,11 @@ impl Directory {
     pub(super) fn forget_kind(&self, app: &str, id: &OpenConversationId) {
         let by_id = GroupRef { open_conversation_id: Some(id.clone()), ..GroupRef::default() };
         let Some(known) = self.of_open_id(app, &by_id) else { return };
-        let app = app.to_owned();
         let unsure = GroupRef { kind: None, ..known };
         if let Some(chat_id) = &unsure.chat_id {
-            self.by_chat_id.insert((app.clone(), chat_id.clone()), unsure.clone());
+            self.by_chat_id.insert(place(app, &chat_id.0), unsure.clone());
         }
-        self.by_open_id.insert((app, id.clone()), unsure);
+        self.by_open_id.insert(place(app, &id.0), unsure);
     }
 
     /// The fullest handle known. A handle that contradicts itself is refused; `field` is where it stands.
@@ -212,18 +212,23 @@ impl Directory {
 
     fn of_chat_id(&self, app: &str, group: &GroupRef) -> Option<GroupRef> {
         let id = group.chat_id.as_ref()?;
-        self.by_chat_id.get(&(app.to_owned(), id.clone()))
+        self.by_chat_id.get(&place(app, &id.0))
     }
 
     fn of_open_id(&self, app: &str, group: &GroupRef) -> Option<GroupRef> {
         let id = group.open_conversation_id.as_ref()?;
-        self.by_open_id.get(&(app.to_owned(), id.clone()))
+        self.by_open_id.get(&place(app, &id.0))
     }
 }
 
 /// Where a fact is kept.
 fn key(fact: &str, app: &App, id: &str) -> String {
     format!("{fact}/{}/{id}", app.alias())
+}
+
+/// What the directory has a group under. No alias has a slash.
+fn place(app: &str, id: &str) -> String {
+    [app, "/", id].concat()
 }
 
 fn differ<T: PartialEq>(given: &Option<T>, known: &Option<T>) -> bool {
