@@ -277,7 +277,9 @@ impl Cache {
         let (flight, seat) = flights.depart(self, name, read, urgency);
         // A runtime that is shutting down drops the task at once, and that wants the flights.
         drop(flights);
-        tokio::spawn(seat.fly(request.context.stats.clone(), fetch()).followed());
+        // In a box, because a task is moved several times before it runs, and a read is large.
+        let fetch = Box::pin(fetch());
+        tokio::spawn(seat.fly(request.context.stats.clone(), fetch).followed());
         Ok(flight)
     }
 
