@@ -68,7 +68,7 @@ pub enum Rejection {
     Unauthenticated,
     /// Somebody who may not.
     Forbidden,
-    /// More connections than `server.max_connections`.
+    /// More connections than a port takes.
     Connections,
     /// A TLS handshake that failed or took too long.
     Handshake,

@@ -4,6 +4,7 @@ mod config;
 mod gauges;
 mod http;
 mod listen;
+mod port;
 mod routes;
 mod services;
 mod sources;
@@ -189,7 +190,7 @@ impl Server {
         let (stop_grpc, stop_http) = (CancellationToken::new(), CancellationToken::new());
         let (ready, readiness) = watch::channel(true);
         let parts = (self.apps.iter().cloned(), &self.client, &self.groups, &self.feed, &self.store);
-        let (streams, posts) = self.sources.open(parts, &stop_http);
+        let (streams, posts) = self.sources.open(parts, &self.metrics, &stop_http);
         let store = self.store;
         let (health, health_service) = tonic_health::server::health_reporter();
         let limits = Limits {
@@ -205,7 +206,8 @@ impl Server {
             config: self.config.clone(),
             tls: self.tls,
             metrics: self.metrics.clone(),
-            service: web.layer(Stack::new(limits, self.callers, self.audit, self.metrics).layer(routes)),
+            service: web
+                .layer(Stack::new(limits, self.callers, self.audit, self.metrics.clone()).layer(routes)),
             workers: self.workers.pool(),
             stop: stop_grpc.clone(),
         };
@@ -213,7 +215,7 @@ impl Server {
         // Before the first call can come in: whoever asks for a service that has no status yet hears that there is none.
         set_all(&health, ServingStatus::Serving).await;
         let http = http::routes(Readiness { ready: readiness, store }, self.meters.scrape()).merge(posts);
-        let http = tokio::spawn(http::serve(self.http, http, stop_http.clone()));
+        let http = tokio::spawn(http::serve(self.http, http, self.metrics.clone(), stop_http.clone()));
         let grpc = tokio::spawn(listener.serve(self.grpc));
         info!(%grpc_addr, %http_addr, tls, apps, "serving");
         let Self { config, meters, feed, workers, .. } = self;

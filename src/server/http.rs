@@ -19,18 +19,18 @@ use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
-    task::JoinSet,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::debug;
 
-use super::listen::rest;
+use super::port::Port;
 use crate::{
     event::{
         Callbacks,
         callback::{self, Rejected},
     },
+    metrics::Metrics,
     store::{Health, Store},
     telemetry::Scrape,
 };
@@ -43,24 +43,12 @@ const BODY_TIME: Duration = Duration::from_secs(5);
 const CONNECTIONS: usize = 1024;
 
 /// Serves until `stop`, then until all requests are answered. A peer has little time to say what it wants.
-pub(super) async fn serve(port: TcpListener, routes: Router, stop: CancellationToken) {
-    let mut open = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            Some(_) = open.join_next() => continue,
-            accepted = port.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) if open.len() < CONNECTIONS => {
-                open.spawn(connection(stream, routes.clone(), stop.clone()));
-            }
-            Ok(_) => warn!(open = open.len(), "further connections to the HTTP port are closed at once"),
-            Err(error) => rest(&port, &error).await,
-        }
+pub(super) async fn serve(listener: TcpListener, routes: Router, metrics: Metrics, stop: CancellationToken) {
+    let mut port = Port::new(listener, "connections to an HTTP port", CONNECTIONS, metrics);
+    while let Some(stream) = port.accept(&stop).await {
+        port.open.spawn(connection(stream, routes.clone(), stop.clone()));
     }
-    drop(port);
-    while open.join_next().await.is_some() {}
+    port.close().await;
 }
 
 async fn connection(stream: TcpStream, routes: Router, stop: CancellationToken) {

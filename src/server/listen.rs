@@ -1,8 +1,6 @@
 //! The gRPC port: takes connections, holds each to its limits, and lets them go.
 
-use std::{
-    convert::Infallible, future::poll_fn, io, net, ops::RangeInclusive, pin::pin, sync::Arc, time::Duration,
-};
+use std::{convert::Infallible, future::poll_fn, io, net, ops::RangeInclusive, pin::pin, sync::Arc};
 
 use ::http::{Extensions, Request, Response};
 use hyper::{body::Incoming, service::service_fn};
@@ -13,16 +11,16 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     net::{TcpListener, TcpStream},
-    task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_util::{either::Either, sync::CancellationToken};
 use tonic::{body::Body, transport::server::Connected as _};
 use tower::{Service, ServiceExt as _};
-use tracing::{debug, field::display, warn};
+use tracing::debug;
 
 use super::{
     ServerConfig,
+    port::Port,
     tls::Tls,
     workers::{Pool, Seat, Spread},
 };
@@ -30,9 +28,6 @@ use crate::metrics::{Metrics, Rejection};
 
 /// What every HTTP/2 client says first.
 const PREFACE: [u8; 24] = *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// How long nothing is accepted after the system could not, such as for want of file descriptors.
-const REST: Duration = Duration::from_millis(100);
-
 /// Parts of `max_connection_age`, so that connections that began together do not end together.
 const AGES: RangeInclusive<f64> = 0.9..=1.1;
 /// Bytes of one stream that are kept ready for its reader. A thousand watchers that do not read keep as many times this.
@@ -58,34 +53,15 @@ where
 {
     /// Serves until `stop`, then until all connections have ended. No peer is waited for here: whatever takes time
     /// happens in a task per connection, at its worker.
-    pub(super) async fn serve(self, port: TcpListener) {
-        let mut open = JoinSet::new();
-        let mut full = false;
-        loop {
-            let accepted = tokio::select! {
-                () = self.stop.cancelled() => break,
-                Some(_) = open.join_next() => continue,
-                accepted = port.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, _)) if open.len() < self.config.max_connections => {
-                    full = false;
-                    let seat = self.workers.seat();
-                    let worker = seat.runtime().clone();
-                    open.spawn_on(self.clone().connection(stream.into_std(), seat), &worker);
-                }
-                Ok(_) => {
-                    self.metrics.rejected(Rejection::Connections);
-                    if !std::mem::replace(&mut full, true) {
-                        let open = open.len();
-                        warn!(open, "server.max_connections is reached, further ones are closed at once");
-                    }
-                }
-                Err(error) => rest(&port, &error).await,
-            }
+    pub(super) async fn serve(self, listener: TcpListener) {
+        let most = self.config.max_connections;
+        let mut port = Port::new(listener, "server.max_connections", most, self.metrics.clone());
+        while let Some(stream) = port.accept(&self.stop).await {
+            let seat = self.workers.seat();
+            let worker = seat.runtime().clone();
+            port.open.spawn_on(self.clone().connection(stream.into_std(), seat), &worker);
         }
-        drop(port);
-        while open.join_next().await.is_some() {}
+        port.close().await;
     }
 
     /// The stream comes without its runtime: it belongs to the one that this runs on.
@@ -184,16 +160,6 @@ fn http(config: &ServerConfig, spread: Spread) -> auto::Builder<Spread> {
         .max_pending_accept_reset_streams(config.max_concurrent_streams as usize)
         .max_local_error_reset_streams(MAX_ERRORS);
     builder
-}
-
-/// Waits a moment after a port could not accept; not after a fault of the peer, as the next one may be a better one.
-pub(super) async fn rest(port: &TcpListener, error: &io::Error) {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-        let addr = port.local_addr().ok().map(display);
-        warn!(addr, %error, "no connection can be accepted");
-        sleep(REST).await;
-    }
 }
 
 #[cfg(test)]

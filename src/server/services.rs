@@ -4,15 +4,16 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     fmt,
-    future::{Ready, ready},
+    future::ready,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use ::http::{Request, Response};
-use futures_util::future::Either;
 use tonic::{Status, body::Body, codegen::BoxFuture, server::NamedService};
 use tower::Service;
+
+type Answer = BoxFuture<Response<Body>, Infallible>;
 
 /// The services by name. Tonic's own router is one for HTTP: it reads patterns out of paths, and wraps each answer
 /// several times. A gRPC path is a name and a method.
@@ -21,10 +22,8 @@ pub(super) struct Services(Arc<BTreeMap<&'static str, Box<dyn Serve>>>);
 
 /// A service whose clones are at hand.
 trait Serve: Send + Sync {
-    fn serve(&self, request: Request<Body>) -> BoxFuture<Response<Body>, Infallible>;
+    fn serve(&self, request: Request<Body>) -> Answer;
 }
-
-type Answer = BoxFuture<Response<Body>, Infallible>;
 
 impl<S> Serve for S
 where
@@ -59,18 +58,18 @@ impl fmt::Debug for Services {
 impl Service<Request<Body>> for Services {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Either<Answer, Ready<Result<Response<Body>, Infallible>>>;
+    type Future = Answer;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Answer {
         let path = request.uri().path();
         let name = path.strip_prefix('/').and_then(|path| path.split_once('/')).map(|(name, _)| name);
         match name.and_then(|name| self.0.get(name)) {
-            Some(service) => Either::Left(service.serve(request)),
-            None => Either::Right(ready(Ok(Status::unimplemented("").into_http()))),
+            Some(service) => service.serve(request),
+            None => Box::pin(ready(Ok(Status::unimplemented("").into_http()))),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     dingtalk::{App, Client},
     event::{Callbacks, EventsConfig, Feed, Mode, Pace, Recovery, Streams, callback::crypto::Crypto, hear},
     group::Groups,
+    metrics::Metrics,
     store::Store,
 };
 
@@ -45,6 +46,7 @@ impl Sources {
     pub(super) fn open(
         self,
         (apps, client, groups, feed, store): (impl Iterator<Item = App>, &Client, &Groups, &Feed, &Store),
+        metrics: &Metrics,
         stop: &CancellationToken,
     ) -> (Option<Streams>, Router) {
         let apps: Vec<_> = apps.collect();
@@ -59,7 +61,7 @@ impl Sources {
         let routes = http::callback_routes(Callbacks::new(self.secrets, feed.clone()));
         let Some(listener) = self.listener else { return (streams, routes) };
         // Pushes that are cut off come again.
-        tokio::spawn(http::serve(listener, routes, stop.clone()));
+        tokio::spawn(http::serve(listener, routes, metrics.clone(), stop.clone()));
         (streams, Router::new())
     }
 }

@@ -19,8 +19,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How often it is looked at how busy the workers are.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often it is measured how busy a worker is.
+const MEASURED: Duration = Duration::from_millis(100);
 /// Thousandths of its time that a worker is at work before others take over calls of its connections, and so many less
 /// that those others have to be at work: to wake another thread costs more than a small part of a call.
 const BUSY: u64 = 700;
@@ -43,10 +43,10 @@ impl Workers {
 
     /// As many threads.
     pub fn start(count: usize) -> io::Result<Self> {
-        Self::looking(count, LOOK)
+        Self::measured(count, MEASURED)
     }
 
-    fn looking(count: usize, every: Duration) -> io::Result<Self> {
+    fn measured(count: usize, every: Duration) -> io::Result<Self> {
         let runtimes = (0..count).map(|_| Builder::new_current_thread().enable_all().build());
         let runtimes = runtimes.collect::<io::Result<Vec<_>>>()?;
         let pool = Pool::of(runtimes.iter().map(|runtime| runtime.handle().clone()));
@@ -54,7 +54,7 @@ impl Workers {
         for (number, runtime) in runtimes.into_iter().enumerate() {
             let (pool, stop) = (workers.pool(), workers.stop.clone());
             let serve = move || {
-                runtime.block_on(stop.run_until_cancelled(pool.0[number].look(every)));
+                runtime.block_on(stop.run_until_cancelled(pool.0[number].measure(every)));
                 // Does not wait for a name that is still being looked up.
                 runtime.shutdown_background();
             };
@@ -102,9 +102,9 @@ impl Worker {
         self.busy.load(Ordering::Relaxed)
     }
 
-    /// Looks at how busy it is, again and again. Runs on the worker itself, for a second reason: where no timer is due
+    /// Measures how busy it is, again and again. Runs on the worker itself, for a second reason: where no timer is due
     /// soon, tokio wakes its thread for each that is set, even by the thread itself, and each call has some.
-    async fn look(&self, every: Duration) {
+    async fn measure(&self, every: Duration) {
         let (mut last, mut before) = (Instant::now(), Duration::ZERO);
         loop {
             sleep(every).await;

@@ -21,7 +21,8 @@ const LABELS: [(&str, &str); 16] = [
     (
         "reason",
         "`overload`: `server.max_concurrent_requests`; `unauthenticated`, `forbidden`: identity and policy; \
-         `connections`: `server.max_connections`; `handshake`: no TLS or no HTTP/2; `callback`: a callback that is not DingTalk's, is none, or comes too slowly",
+         `connections`: `server.max_connections`, or 1,024 at an HTTP port; `handshake`: no TLS or no HTTP/2; \
+         `callback`: a callback that is not DingTalk's, is none, or comes too slowly",
     ),
     (
         "result",

@@ -12,12 +12,12 @@ use tower::Service;
 use super::*;
 use crate::{config::Sources, metrics::Metrics, server::listen::Listener};
 
-/// Longer than any test: nobody looks how busy the workers are.
+/// Longer than any test: nobody measures how busy the workers are.
 const NEVER: Duration = Duration::from_secs(3600);
 
 /// Returns when all workers have nothing to do.
-fn settled(count: usize, look: Duration) -> Workers {
-    let workers = Workers::looking(count, look).unwrap();
+fn settled(count: usize, every: Duration) -> Workers {
+    let workers = Workers::measured(count, every).unwrap();
     while !workers.pool.0.iter().all(Worker::is_idle) {
         thread::yield_now();
     }
@@ -87,7 +87,7 @@ fn calls_that_come_at_once_are_shared_by_workers_that_have_nothing_to_do() {
 
 #[test]
 fn it_is_seen_who_is_busy() {
-    let workers = settled(2, LOOK);
+    let workers = settled(2, MEASURED);
     let end = CancellationToken::new();
     let until = end.clone();
     workers.pool.0[1].runtime.spawn(async move {
@@ -116,7 +116,7 @@ fn system_calls() -> u64 {
 
 #[test]
 fn timers_of_calls_do_not_wake_the_worker_that_sets_them() {
-    let workers = settled(1, LOOK);
+    let workers = settled(1, MEASURED);
     let (done, counted) = mpsc::channel();
     workers.pool().seat().runtime().spawn(async move {
         tokio::time::sleep(Duration::from_millis(1)).await;
