@@ -66,6 +66,7 @@ ROWS = [
     Row("calls/s, saturated, get", ("gateway", "get", "full /s"), ("echo", "get", "full /s"), "/s"),
     *(row for connections in (1, 4, 64) for row in spread(connections)),
     Row("resident memory, idle", ("gateway", "idle MiB"), None, "MiB", 24),
+    Row("resident memory, idle, beside", ("gateway", "idle MiB"), ("minimal", "idle MiB"), "MiB"),
     Row("resident memory, after load", ("gateway", "loaded MiB"), ("minimal", "loaded MiB"), "MiB"),
     Row("start to SERVING", ("gateway", "start ms"), ("minimal", "start ms"), "ms"),
     *counted("allocations", "allocations"),

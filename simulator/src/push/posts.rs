@@ -42,6 +42,8 @@ pub(crate) struct Post {
 /// An event that did not arrive.
 #[derive(Debug, Clone)]
 pub(crate) struct Failed {
+    /// In the order in which events happened. Pushes fail in another one.
+    number: u64,
     pub(crate) event: Event,
     /// As it was pushed.
     pub(crate) text: String,
@@ -113,7 +115,10 @@ impl Pushes {
     pub(crate) fn failed(&self, app_key: &str) -> Vec<Failed> {
         let now = Instant::now();
         let listed = self.posts.failed.iter();
-        listed.filter(|failed| failed.event.app_key == app_key && failed.listed_at <= now).cloned().collect()
+        let of_app = |failed: &&Failed| failed.event.app_key == app_key && failed.listed_at <= now;
+        let mut failed: Vec<_> = listed.filter(of_app).cloned().collect();
+        failed.sort_by_key(|failed| failed.number);
+        failed
     }
 
     /// Takes events off the list of the failed.
@@ -160,7 +165,7 @@ impl Pushes {
         }
         let listed_at = Instant::now() + Duration::from_millis(self.rules.failed_ms);
         let text = post.event.callback_text(post.callback.spelling);
-        self.posts.failed.push_back(Failed { event: post.event, text, listed_at });
+        self.posts.failed.push_back(Failed { number: post.number, event: post.event, text, listed_at });
         self.changed();
     }
 }
