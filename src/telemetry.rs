@@ -2,14 +2,16 @@
 //! which each gateway has for itself: whoever reads what `metrics` counts.
 
 use std::{
-    io::{IsTerminal, Stderr, stderr},
+    io::{self, IsTerminal, Stderr, stderr},
     thread,
     time::Duration,
 };
 
 use opentelemetry::{global, trace::TracerProvider};
 use opentelemetry_sdk::{
-    error::OTelSdkResult, propagation::TraceContextPropagator, trace::SdkTracerProvider,
+    error::OTelSdkResult,
+    propagation::TraceContextPropagator,
+    trace::{SdkTracer, SdkTracerProvider},
 };
 use tokio::{sync::oneshot, time::timeout};
 use tonic::transport::ClientTlsConfig;
@@ -74,10 +76,30 @@ async fn flush(what: &'static str, shutdown: impl FnOnce() -> OTelSdkResult + Se
 
 /// Installs logs and traces for the process. Needs a tokio runtime, which the exporter lives in.
 pub fn init(config: &TelemetryConfig) -> anyhow::Result<Guard> {
-    let provider = traces::provider(config)?;
+    let traces = traces::provider(config)?;
     global::set_text_map_propagator(TraceContextPropagator::new());
+    let json = match config.log_format {
+        LogFormat::Auto => !stderr().is_terminal(),
+        LogFormat::Text => false,
+        LogFormat::Json => true,
+    };
+    let lines = Gather::start(stderr())?;
+    subscriber(traces.tracer("dinggate"), &config.log_filter, json, lines.clone())?.try_init()?;
+    Ok(Guard { traces, lines })
+}
+
+/// Spans go to the tracer, and events that the filter lets through become lines.
+fn subscriber<W>(
+    tracer: SdkTracer,
+    log_filter: &str,
+    json: bool,
+    lines: Gather<W>,
+) -> anyhow::Result<impl Subscriber + Send + Sync + 'static>
+where
+    W: io::Write + Send + 'static,
+{
     let spans = tracing_opentelemetry::layer()
-        .with_tracer(provider.tracer("dinggate"))
+        .with_tracer(tracer)
         .with_location(false)
         .with_threads(false)
         .with_target(false)
@@ -85,35 +107,34 @@ pub fn init(config: &TelemetryConfig) -> anyhow::Result<Guard> {
         .with_tracked_inactivity(false)
         // Nobody here asks for OpenTelemetry's own current context, which would be set whenever a task goes on.
         .with_context_activation(false)
-        .with_filter(spans_that_are_seen());
-    let json = match config.log_format {
-        LogFormat::Auto => !stderr().is_terminal(),
-        LogFormat::Text => false,
-        LogFormat::Json => true,
-    };
+        .with_filter(filter_fn(is_our_span).with_max_level_hint(LevelFilter::INFO));
     // Spans are looked at only where the filter speaks of them: "[rpc]=debug".
-    let by_span = config.log_filter.contains('[');
-    let filter = EnvFilter::try_new(&config.log_filter)?;
-    let out = Gather::start(stderr())?;
+    let by_span = log_filter.contains('[');
+    let filter = EnvFilter::try_new(log_filter)?;
+    // Every filter states it, or what libraries tell at other levels would be dispatched to be thrown away.
+    let most = filter.max_level_hint().unwrap_or(LevelFilter::TRACE).max(LevelFilter::INFO);
+    let of_lines = filter_fn(move |metadata| by_span || metadata.is_event()).with_max_level_hint(most);
     let lines = tracing_subscriber::fmt::layer()
         .event_format(Line { json })
-        .with_writer(out.clone())
-        .with_filter(filter.and(filter_fn(move |metadata| by_span || metadata.is_event())));
-    tracing_subscriber::registry().with(spans).with(lines).try_init()?;
-    Ok(Guard { traces: provider, lines: out })
+        .with_writer(lines)
+        .with_filter(filter.and(of_lines));
+    let seen = seen(most, by_span);
+    Ok(tracing_subscriber::registry().with(spans).with(lines).with(seen))
 }
 
-/// Our own spans, where the trace is recorded. Those of libraries tell nothing about a call.
-fn spans_that_are_seen<S: Subscriber>() -> DynFilterFn<S> {
-    fn is_seen<S>(metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        is_our_span(metadata) && trace::is_recorded()
-    }
-    fn interest(metadata: &'static Metadata<'static>) -> Interest {
-        if is_our_span(metadata) { Interest::sometimes() } else { Interest::never() }
-    }
-    DynFilterFn::new(is_seen as fn(&Metadata<'_>, &Context<'_, S>) -> bool)
-        .with_max_level_hint(LevelFilter::INFO)
-        .with_callsite_filter(interest as fn(&'static Metadata<'static>) -> Interest)
+/// What any layer may see: events, and our own spans where the trace is recorded. Those of libraries tell nothing about a
+/// call. It stands in front of all layers, because what only their own filters refuse, the registry keeps all the same.
+fn seen<S: Subscriber>(most: LevelFilter, by_span: bool) -> impl Layer<S> {
+    let is_seen = move |metadata: &Metadata<'_>, _: &Context<'_, S>| {
+        metadata.is_event() || by_span || (is_our_span(metadata) && trace::is_recorded())
+    };
+    let interest = move |metadata: &'static Metadata<'static>| match metadata {
+        metadata if *metadata.level() > most => Interest::never(),
+        metadata if metadata.is_event() || by_span => Interest::always(),
+        metadata if is_our_span(metadata) => Interest::sometimes(),
+        _ => Interest::never(),
+    };
+    DynFilterFn::new(is_seen).with_max_level_hint(most).with_callsite_filter(interest)
 }
 
 fn is_our_span(metadata: &Metadata<'_>) -> bool {
@@ -123,4 +144,80 @@ fn is_our_span(metadata: &Metadata<'_>) -> bool {
 /// What an endpoint that asks for TLS is trusted by.
 fn tls(endpoint: &str) -> Option<ClientTlsConfig> {
     endpoint.starts_with("https://").then(|| ClientTlsConfig::new().with_enabled_roots())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use futures_util::FutureExt as _;
+    use tracing::{Level, Span, debug, info, info_span, subscriber::with_default, trace_span};
+
+    use super::*;
+    use crate::trace::Trace;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What a call of ours leads to under this filter: whether its span and that of a library are built, and the lines.
+    fn traced(log_filter: &str, recorded: bool) -> ([bool; 2], String) {
+        let written = Written::default();
+        let lines = Gather::start(written.clone()).unwrap();
+        let tracer = SdkTracerProvider::builder().build().tracer("test");
+        let subscriber = subscriber(tracer, log_filter, false, lines.clone()).unwrap();
+        let call = async {
+            let ours = info_span!("rpc");
+            let _entered = ours.enter();
+            let library = trace_span!(target: "h2", "poll");
+            info!("told");
+            debug!("told in detail");
+            [&ours, &library].map(|span: &Span| !span.is_disabled())
+        };
+        let call = trace::within(Some(Trace::of(recorded)), call);
+        let built = with_default(subscriber, || call.now_or_never().unwrap());
+        lines.flush();
+        let written = written.0.lock().unwrap();
+        let lines = String::from_utf8(written.clone()).unwrap();
+        (built, lines.lines().map(|line| &line[line.find("told").unwrap()..]).collect::<Vec<_>>().join(","))
+    }
+
+    #[test]
+    fn a_call_that_nobody_records_builds_no_span() {
+        for log_filter in ["info", "debug", "warn,dinggate=info"] {
+            assert_eq!(traced(log_filter, false).0, [false, false], "{log_filter}");
+            assert_eq!(traced(log_filter, true).0, [true, false], "{log_filter}");
+        }
+        assert_eq!(traced("info,[rpc]=debug", false).0, [true, false], "a line may want it");
+    }
+
+    #[test]
+    fn lines_are_those_that_the_filter_speaks_of() {
+        for recorded in [true, false] {
+            let told = |log_filter| traced(log_filter, recorded).1;
+            assert_eq!(told("warn"), "");
+            assert!(told("info").starts_with("told") && !told("info").contains("detail"), "{}", told("info"));
+            assert!(told("debug").contains("detail"));
+            assert!(told("info,[rpc]=debug").contains("detail"), "inside of the span");
+        }
+    }
+
+    #[test]
+    fn what_no_line_tells_is_not_dispatched() {
+        let tracer = || SdkTracerProvider::builder().build().tracer("test");
+        let lines = Gather::start(io::sink()).unwrap();
+        for (log_filter, most) in [("warn", Level::INFO), ("info", Level::INFO), ("h2=trace", Level::TRACE)] {
+            let subscriber = subscriber(tracer(), log_filter, true, lines.clone()).unwrap();
+            assert_eq!(subscriber.max_level_hint(), Some(most.into()), "{log_filter}");
+        }
+    }
 }

@@ -2,11 +2,12 @@
 //! is built. An RPC that nobody records has no spans at all; its trace is still known to its log lines, and to its
 //! caller.
 
-use std::{fmt, sync::OnceLock};
+use std::sync::OnceLock;
 
 use opentelemetry::{Context, TraceId, global, propagation::Extractor, trace::TraceContextExt};
 use tokio::task::futures::TaskLocalFuture;
 use tracing::{Instrument, instrument::Instrumented};
+use uuid::Uuid;
 
 /// Says whether a trace is recorded, by its parent and its id.
 type Sampler = Box<dyn Fn(&Context, TraceId) -> bool + Send + Sync>;
@@ -31,9 +32,16 @@ pub struct Trace {
     recorded: bool,
 }
 
-impl fmt::Display for Trace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.id.fmt(f)
+impl Trace {
+    /// One of which it has been decided whether it is recorded.
+    #[cfg(test)]
+    pub(crate) fn of(recorded: bool) -> Self {
+        Self { id: TraceId::from_bytes(rand::random()), recorded }
+    }
+
+    /// Its id, as the W3C writes it. There for every RPC, and so without the machinery of formatting.
+    pub fn text<'a>(&self, buffer: &'a mut [u8; 32]) -> &'a str {
+        Uuid::from_bytes(self.id.to_bytes()).simple().encode_lower(buffer)
     }
 }
 

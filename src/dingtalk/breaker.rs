@@ -2,11 +2,11 @@
 //! a moment; then one call, the probe, goes ahead of all others to find out.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use foldhash::HashMap;
 use serde::Deserialize;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -70,7 +70,7 @@ pub(super) struct Breakers {
 }
 
 /// The app's alias, the operation's id.
-type Key = (String, &'static str);
+type Key = (Arc<str>, &'static str);
 
 #[derive(Debug, Clone, Copy)]
 enum State {
@@ -110,8 +110,8 @@ impl Breakers {
     }
 
     /// Lets an attempt through, or says when to come back.
-    pub(super) fn enter(&self, app: &str, spec: &Spec) -> Result<Pass, Error> {
-        let (key, now) = ((app.to_owned(), spec.id), Instant::now());
+    pub(super) fn enter(&self, app: Arc<str>, spec: &Spec) -> Result<Pass, Error> {
+        let (key, now) = ((app, spec.id), Instant::now());
         let mut states = self.states();
         self.refusal(states.get(&key), now)?;
         let open = match states.get(&key) {
@@ -127,12 +127,12 @@ impl Breakers {
     }
 
     /// Whether an attempt would be let through now. Takes nothing, so the probe stays to be had.
-    pub(super) fn check(&self, app: &str, spec: &Spec) -> Result<(), Error> {
+    pub(super) fn check(&self, app: Arc<str>, spec: &Spec) -> Result<(), Error> {
         let states = self.states();
         if states.is_empty() {
             return Ok(());
         }
-        self.refusal(states.get(&(app.to_owned(), spec.id)), Instant::now())
+        self.refusal(states.get(&(app, spec.id)), Instant::now())
     }
 
     fn refusal(&self, state: Option<&State>, now: Instant) -> Result<(), Error> {
@@ -156,7 +156,7 @@ impl Breakers {
             State::HalfOpen { .. } => Some(Circuit { operation, probing: true, probe_in: Duration::ZERO }),
         };
         let states = self.states();
-        let of_app = states.iter().filter(|((alias, _), _)| alias == app);
+        let of_app = states.iter().filter(|((alias, _), _)| **alias == *app);
         let mut circuits: Vec<_> =
             of_app.filter_map(|((_, operation), state)| circuit(*operation, state)).collect();
         circuits.sort_by_key(|circuit| circuit.operation);
@@ -166,7 +166,7 @@ impl Breakers {
     /// An attempt that was sent before the breaker opened changes nothing any more: only the probe does.
     fn settle(&self, key: &Key, probe: bool, verdict: Verdict) {
         let mut states = self.states();
-        let (app, operation) = (key.0.as_str(), key.1);
+        let (app, operation) = (&*key.0, key.1);
         let open = |pause| State::Open { until: Instant::now() + pause, pause };
         match (states.get(key).copied(), verdict) {
             (Some(State::HalfOpen { .. }), Verdict::Works) if probe => {
@@ -194,7 +194,7 @@ impl Breakers {
             let pause = self.config.open;
             state = State::Open { until: Instant::now() + pause, pause };
             warn!(
-                app = key.0,
+                app = &*key.0,
                 operation = key.1,
                 failures,
                 "the operation fails and is left alone for a moment"

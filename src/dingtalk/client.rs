@@ -154,7 +154,10 @@ impl Stats {
 
 /// A client of DingTalk for all apps. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub struct Client(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     transport: Transport,
     tokens: Tokens<UpstreamTokens>,
     limiter: Limiter,
@@ -167,7 +170,7 @@ pub struct Client {
 impl Client {
     /// What goes out beside the calls that are metered.
     pub(super) fn transport(&self) -> &Transport {
-        &self.transport
+        &self.0.transport
     }
 
     /// Sets up the connection pool; connects to nothing yet.
@@ -182,7 +185,7 @@ impl Client {
     ) -> Result<Self, String> {
         let transport = Transport::new(Http::new(config)?, config.request_timeout, metrics.clone());
         let tokens = Tokens::new(UpstreamTokens(transport.clone()), token.clone());
-        Ok(Self {
+        Ok(Self(Arc::new(Inner {
             transport,
             tokens,
             limiter: Limiter::new(budgets, limits.clone()),
@@ -190,12 +193,12 @@ impl Client {
             retry: retry.clone(),
             budget: Budget::new(retry),
             metrics,
-        })
+        })))
     }
 
     /// What it counts with.
     pub fn metrics(&self) -> &Metrics {
-        &self.metrics
+        &self.0.metrics
     }
 
     /// Carries out one operation for an app.
@@ -211,7 +214,7 @@ impl Client {
 
     /// Fetches a token, also where one is held: what `check --online` does.
     pub async fn check_token(&self, app: &App, deadline: Instant) -> Result<(), Error> {
-        self.tokens.try_out(app, deadline).await
+        self.0.tokens.try_out(app, deadline).await
     }
 
     /// A token for somebody who calls DingTalk himself; see [`Tokens::lend`].
@@ -221,57 +224,57 @@ impl Client {
         min_remaining: Duration,
         deadline: Instant,
     ) -> Result<Lent, Error> {
-        self.tokens.lend(app, min_remaining, deadline).await
+        self.0.tokens.lend(app, min_remaining, deadline).await
     }
 
     /// Somebody says that the token of this name was refused; see [`Tokens::report`].
     pub async fn report_token(&self, app: &App, fingerprint: &str, deadline: Instant) -> Result<bool, Error> {
-        self.tokens.report(app, fingerprint, deadline).await
+        self.0.tokens.report(app, fingerprint, deadline).await
     }
 
     /// Where an app stands with its token.
     pub async fn standing(&self, app: &App) -> Standing {
-        self.tokens.standing(app).await
+        self.0.tokens.standing(app).await
     }
 
     /// The last call of the app that failed, token fetches and repeats among them.
     pub fn last_trouble(&self, app: &App) -> Option<Trouble> {
-        self.transport.last_trouble(app)
+        self.0.transport.last_trouble(app)
     }
 
     /// The breakers of an app that are not closed.
     pub fn circuits(&self, app: &App) -> Vec<Circuit> {
-        self.breakers.circuits(app.alias())
+        self.0.breakers.circuits(app.alias())
     }
 
     /// What an app has used of an operation; the store is asked, DingTalk is not.
     pub async fn usage(&self, app: &App, operation: &str) -> Result<Usage, Error> {
-        self.limiter.usage(app, operation).await
+        self.0.limiter.usage(app, operation).await
     }
 
     /// What all apps together may spend from this egress address.
     pub fn egress(&self) -> Rate {
-        self.limiter.egress()
+        self.0.limiter.egress()
     }
 
     /// Calls of the app that wait for the operation at this replica.
     pub fn waiting(&self, app: &App, operation: &str) -> usize {
-        self.limiter.waiting(app, operation)
+        self.0.limiter.waiting(app, operation)
     }
 
     /// The same for all operations together.
     pub fn queue_length(&self, app: &App) -> usize {
-        self.limiter.length(app)
+        self.0.limiter.length(app)
     }
 
     /// Metered calls of the app in this month, as this replica saw them last; nobody is asked.
     pub fn month_calls(&self, app: &App) -> Option<u64> {
-        self.limiter.month_calls(app)
+        self.0.limiter.month_calls(app)
     }
 
     /// How long the token of the app lasts; none where none was needed yet.
     pub fn token_expires_in(&self, app: &App) -> Option<Duration> {
-        self.tokens.expires_in(app)
+        self.0.tokens.expires_in(app)
     }
 
     /// The policy of a call, on one screen.
@@ -286,23 +289,23 @@ impl Client {
                 Err(error) => return Err(last.unwrap_or(error)),
             };
             if attempt == 1 {
-                self.budget.earn(app.alias());
+                self.0.budget.earn(app.alias());
             }
             let error = match self.attempt(context, &outgoing, &token, (permit, pass), attempt).await {
                 Ok(body) => return Ok(body),
                 Err(error) => error,
             };
-            if self.limiter.failed(app, outgoing.spec, &error).await {
-                self.metrics.throttled(app.name(), outgoing.spec.id, "dingtalk");
+            if self.0.limiter.failed(app, outgoing.spec, &error).await {
+                self.0.metrics.throttled(app.name(), outgoing.spec.id, "dingtalk");
             }
             let standing = history.failed(repeat, &error);
             let left = context.deadline.saturating_duration_since(Instant::now());
-            match retry::decide(&self.retry, repeat, &history, &error, left, rand::random()) {
+            match retry::decide(&self.0.retry, repeat, &history, &error, left, rand::random()) {
                 Retry::WithFreshToken => {
                     history.replaces_token();
-                    self.tokens.discard(app, &token).await;
+                    self.0.tokens.discard(app, &token).await;
                 }
-                Retry::After(pause) if self.budget.spend(app.alias()) => {
+                Retry::After(pause) if self.0.budget.spend(app.alias()) => {
                     last = Some(standing);
                     sleep(pause).await;
                 }
@@ -314,17 +317,17 @@ impl Client {
     /// What an attempt needs before it may be sent.
     async fn admit(&self, context: &Context, outgoing: &Outgoing) -> Result<Admitted, Error> {
         let Outgoing { app, spec, .. } = outgoing;
-        let token = self.tokens.get(app, context.deadline).await?;
-        self.breakers.check(app.alias(), spec)?;
+        let token = self.0.tokens.get(app, context.deadline).await?;
+        self.0.breakers.check(app.name(), spec)?;
         let asked = Instant::now();
-        let permit = self.limiter.acquire(context, app, spec).await;
-        self.metrics.queue_wait(app.name(), asked.elapsed());
+        let permit = self.0.limiter.acquire(context, app, spec).await;
+        self.0.metrics.queue_wait(app.name(), asked.elapsed());
         if let Err(Error::RateLimited { .. }) = permit {
-            self.metrics.throttled(app.name(), spec.id, "gateway");
+            self.0.metrics.throttled(app.name(), spec.id, "gateway");
         }
         let permit = permit?;
         // Asked again, so that a queue which waited through an outage does not rush into it.
-        let pass = self.breakers.enter(app.alias(), spec)?;
+        let pass = self.0.breakers.enter(app.name(), spec)?;
         Ok(Admitted { token, permit, pass })
     }
 
@@ -342,12 +345,12 @@ impl Client {
         }
         let (spec, deadline) = (outgoing.spec, context.deadline);
         context.stats.upstream_calls.fetch_add(1, Ordering::Relaxed);
-        self.metrics.upstream_call(outgoing.app.name(), spec.id, spec.generation.name());
-        let (transport, outgoing, token) = (self.transport.clone(), outgoing.clone(), token.clone());
+        self.0.metrics.upstream_call(outgoing.app.name(), spec.id, spec.generation.name());
+        let (client, outgoing, token) = (self.clone(), outgoing.clone(), token.clone());
         let (stats, witness) = (context.stats.clone(), context.witness.clone());
         let exchange = async move {
             let _flight = permit.send();
-            let answered = transport.attempt(&outgoing, Some(&token), attempt, deadline).await;
+            let answered = client.0.transport.attempt(&outgoing, Some(&token), attempt, deadline).await;
             pass.settle(&answered);
             stats.answered(match &answered {
                 Ok((_, request_id)) => request_id.clone(),

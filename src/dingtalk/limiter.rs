@@ -2,7 +2,7 @@
 //! can come in time. The arithmetic is in `store::Budgets`, so that replicas share it; who goes next is decided here.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
@@ -10,6 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use foldhash::HashMap;
 use serde::Deserialize;
 use tokio::time::Instant;
 use tracing::warn;

@@ -2,11 +2,11 @@
 //! loop in `client.rs` acts.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use foldhash::HashMap;
 use serde::Deserialize;
 
 use super::{
@@ -176,10 +176,13 @@ impl Budget {
         let most = self.ratio * 100.0;
         // Nothing panics while holding it.
         let mut accounts = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = accounts.get(app).copied().unwrap_or(most);
-        let covered = held + by >= 0.0;
+        let held = match accounts.get_mut(app) {
+            Some(held) => held,
+            None => accounts.entry(app.to_owned()).or_insert(most),
+        };
+        let covered = *held + by >= 0.0;
         if covered {
-            accounts.insert(app.to_owned(), (held + by).min(most));
+            *held = (*held + by).min(most);
         }
         covered
     }

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use foldhash::fast::RandomState;
 use moka::{future::Cache, ops::compute::Op};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -111,7 +112,7 @@ pub struct Tokens<S>(Arc<Inner<S>>);
 struct Inner<S> {
     source: S,
     config: TokenConfig,
-    held: Cache<Arc<TokenKey>, Arc<Held>>,
+    held: Cache<Arc<TokenKey>, Arc<Held>, RandomState>,
     setbacks: Mutex<HashMap<Arc<TokenKey>, Setback>>,
 }
 
@@ -141,7 +142,7 @@ impl<S> Clone for Tokens<S> {
 impl<S: TokenSource> Tokens<S> {
     /// No token is fetched before it is needed.
     pub fn new(source: S, config: TokenConfig) -> Self {
-        let held = Cache::builder().build();
+        let held = Cache::builder().build_with_hasher(RandomState::default());
         Tokens(Arc::new(Inner { source, config, held, setbacks: Mutex::default() }))
     }
 

@@ -31,7 +31,10 @@ const NEW_FACT: &str = "new-group";
 
 /// The directory of all apps. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Directory {
+pub(super) struct Directory(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     /// By [`place`]: looked up for every call, so in one piece.
     by_chat_id: Cache<String, GroupRef>,
     by_open_id: Cache<String, GroupRef>,
@@ -44,18 +47,18 @@ impl Directory {
     pub(super) fn new(facts: Arc<dyn Facts>) -> Self {
         let new = Cache::builder().max_capacity(CAPACITY).time_to_live(NEW).build();
         let (by_chat_id, by_open_id) = (Cache::new(CAPACITY), Cache::new(CAPACITY));
-        Self { by_chat_id, by_open_id, new, robots: Cache::new(CAPACITY), facts }
+        Self(Arc::new(Inner { by_chat_id, by_open_id, new, robots: Cache::new(CAPACITY), facts }))
     }
 
     /// Remembers for a while that the group was just created.
     pub(super) fn created(&self, app: &App, id: &OpenConversationId) {
-        self.new.insert((app.alias().to_owned(), id.clone()), true);
+        self.0.new.insert((app.alias().to_owned(), id.clone()), true);
         self.remember(key(NEW_FACT, app, &id.0), String::new(), Some(NEW));
     }
 
     /// Whether a replica of this gateway created the group less than a minute ago. May ask the store.
     pub(super) async fn is_new(&self, app: &App, id: &OpenConversationId) -> bool {
-        match self.new.get(&(app.alias().to_owned(), id.clone())) {
+        match self.0.new.get(&(app.alias().to_owned(), id.clone())) {
             Some(is_new) => is_new,
             None => self.recall(key(NEW_FACT, app, &id.0)).await.is_some(),
         }
@@ -63,7 +66,7 @@ impl Directory {
 
     /// This gateway has disbanded the group: DingTalk not knowing it is no longer a matter of time.
     pub(super) fn disbanded(&self, app: &App, id: &OpenConversationId) {
-        self.new.insert((app.alias().to_owned(), id.clone()), false);
+        self.0.new.insert((app.alias().to_owned(), id.clone()), false);
     }
 
     /// Remembers what DingTalk said, over what was known before, and shares a pair of ids that is news.
@@ -104,7 +107,7 @@ impl Directory {
     }
 
     async fn recall(&self, key: String) -> Option<String> {
-        match self.facts.recall(&key).await {
+        match self.0.facts.recall(&key).await {
             Ok(fact) => String::from_utf8(fact?.into()).ok(),
             Err(error) => {
                 debug!(%error, "the other replicas cannot be asked about a group");
@@ -115,7 +118,7 @@ impl Directory {
 
     /// In the background: nobody waits for it.
     fn remember(&self, key: String, fact: String, keep: Option<Duration>) {
-        let facts = self.facts.clone();
+        let facts = self.0.facts.clone();
         tokio::spawn(async move {
             if let Err(error) = facts.remember(&key, Bytes::from(fact), keep).await {
                 debug!(%error, "the other replicas do not hear of a group");
@@ -133,12 +136,12 @@ impl Directory {
         if let Some(id) = &merged.chat_id
             && self.of_chat_id(app.alias(), &merged).as_ref() != Some(&merged)
         {
-            self.by_chat_id.insert(place(app.alias(), &id.0), merged.clone());
+            self.0.by_chat_id.insert(place(app.alias(), &id.0), merged.clone());
         }
         if let Some(id) = &merged.open_conversation_id
             && self.of_open_id(app.alias(), &merged).as_ref() != Some(&merged)
         {
-            self.by_open_id.insert(place(app.alias(), &id.0), merged.clone());
+            self.0.by_open_id.insert(place(app.alias(), &id.0), merged.clone());
         }
     }
 
@@ -148,9 +151,9 @@ impl Directory {
         let Some(known) = self.of_open_id(app, &by_id) else { return };
         let unsure = GroupRef { kind: None, ..known };
         if let Some(chat_id) = &unsure.chat_id {
-            self.by_chat_id.insert(place(app, &chat_id.0), unsure.clone());
+            self.0.by_chat_id.insert(place(app, &chat_id.0), unsure.clone());
         }
-        self.by_open_id.insert(place(app, &id.0), unsure);
+        self.0.by_open_id.insert(place(app, &id.0), unsure);
     }
 
     /// The fullest handle known. A handle that contradicts itself is refused; `field` is where it stands.
@@ -188,12 +191,12 @@ impl Directory {
 
     /// Remembers that this member of a scenario group is a robot.
     pub(super) fn learn_robot(&self, app: &App, group: &OpenConversationId, robot: &Member) {
-        self.robots.insert((app.alias().to_owned(), group.clone(), robot.clone()), ());
+        self.0.robots.insert((app.alias().to_owned(), group.clone(), robot.clone()), ());
     }
 
     /// Whether DingTalk has called this member of a scenario group a robot.
     pub(super) fn is_robot(&self, app: &App, group: &OpenConversationId, member: &Member) -> bool {
-        self.robots.contains_key(&(app.alias().to_owned(), group.clone(), member.clone()))
+        self.0.robots.contains_key(&(app.alias().to_owned(), group.clone(), member.clone()))
     }
 
     /// The group by all of its ids that are known here.
@@ -212,12 +215,12 @@ impl Directory {
 
     fn of_chat_id(&self, app: &str, group: &GroupRef) -> Option<GroupRef> {
         let id = group.chat_id.as_ref()?;
-        self.by_chat_id.get(&place(app, &id.0))
+        self.0.by_chat_id.get(&place(app, &id.0))
     }
 
     fn of_open_id(&self, app: &str, group: &GroupRef) -> Option<GroupRef> {
         let id = group.open_conversation_id.as_ref()?;
-        self.by_open_id.get(&place(app, &id.0))
+        self.0.by_open_id.get(&place(app, &id.0))
     }
 }
 

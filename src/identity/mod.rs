@@ -28,12 +28,7 @@ pub use self::{
     policy::{Grant, Known},
     tokens::new_token,
 };
-use self::{
-    jwt::Jwt,
-    mtls::Certificates,
-    policy::{Identity, Policy},
-    tokens::Tokens,
-};
+use self::{jwt::Jwt, mtls::Certificates, policy::Policy, tokens::Tokens};
 
 /// Why nobody is known. The details are for the log of the gateway, not for whoever calls.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,23 +88,13 @@ impl Authenticator {
                 (Some(token), Some(jwt), _) if token.matches('.').count() == 2 => {
                     return jwt.verify(token, policy).await;
                 }
-                (Some(token), _, Some(tokens)) => return self.of_token(tokens, token),
+                (Some(token), _, Some(tokens)) => return tokens.known(token, policy),
                 (Some(_), _, None) => return Err(Refused::bad("the token is no JSON Web Token")),
                 (None, ..) => {}
             }
         }
         let (Some(certificates), Some(leaf)) = (certificates, leaf) else { return Err(Refused::NoProof) };
         certificates.verify(leaf, policy, now())
-    }
-
-    fn of_token(&self, tokens: &TokensFile, token: &str) -> Result<Known, Refused> {
-        let owner = tokens.owner(token).ok_or_else(|| Refused::bad("the token is not in the tokens file"))?;
-        self.known(&Identity::Static(owner))
-    }
-
-    fn known(&self, identity: &Identity) -> Result<Known, Refused> {
-        let known = self.0.policy.find(identity);
-        known.cloned().ok_or_else(|| Refused::Nobody(format!("{identity:?}")))
     }
 }
 
@@ -156,8 +141,9 @@ impl TokensFile {
         Ok(Self { tokens, _watch: AbortOnDropHandle::new(watch) })
     }
 
-    fn owner(&self, token: &str) -> Option<String> {
+    fn known(&self, token: &str, policy: &Policy) -> Result<Known, Refused> {
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
-        tokens.owner(token).map(ToOwned::to_owned)
+        let owner = tokens.owner(token).ok_or_else(|| Refused::bad("the token is not in the tokens file"))?;
+        policy.find(owner).cloned().ok_or_else(|| Refused::Nobody(format!("{owner:?}")))
     }
 }

@@ -1,9 +1,11 @@
 //! What each caller may do: the configuration, turned into what is asked of it for every RPC.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashSet},
     sync::Arc,
 };
+
+use foldhash::HashMap;
 
 use super::{
     config::{AuthConfig, CallerConfig, Cap, Mode},
@@ -96,7 +98,7 @@ impl Grant {
 
     /// Whether it may make this RPC at all.
     pub fn may_call(&self, method: &Method) -> bool {
-        self.rpcs[method.place()]
+        self.rpcs[method.place]
     }
 
     /// Whether it may use the app of this alias, be there one or not.
@@ -127,7 +129,7 @@ pub(super) struct Policy(HashMap<Identity, Known>);
 impl Policy {
     /// Takes a configuration without faults.
     pub(super) fn new(config: &AuthConfig) -> Self {
-        let mut known = HashMap::new();
+        let mut known = HashMap::default();
         for (key, caller) in &config.callers {
             let grant = Arc::new(Grant::new(caller.name(key), caller));
             for text in &caller.identities {

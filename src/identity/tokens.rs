@@ -1,23 +1,20 @@
 //! Static tokens: long random ones, of which the gateway keeps the SHA-256 only. A file has a line for each, and is
 //! read again when it changes.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    fs,
-    path::Path,
-};
+use std::{collections::hash_map::Entry, fs, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use foldhash::HashMap;
 use sha2::{Digest, Sha256};
 
-use super::config::is_name;
+use super::{config::is_name, policy::Identity};
 
 /// So that tools which look for secrets in the wrong places can find one.
 const PREFIX: &str = "dgt_";
 
-/// What is read of a tokens file: names by the hashes of their tokens.
+/// What is read of a tokens file: identities by the hashes of their tokens.
 #[derive(Debug, Default)]
-pub(super) struct Tokens(HashMap<[u8; 32], String>);
+pub(super) struct Tokens(HashMap<[u8; 32], Identity>);
 
 impl Tokens {
     /// The tokens of a file, or what is wrong with it.
@@ -30,7 +27,7 @@ impl Tokens {
     /// Lines of `<name> sha256:<hex>`; empty ones and those that begin with # are skipped. A name may have several
     /// tokens, so that one can follow the other. A fault has its line, and never what stands there.
     fn parse(text: &str) -> Result<Self, (usize, &'static str)> {
-        let mut tokens = HashMap::new();
+        let mut tokens = HashMap::default();
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -47,7 +44,7 @@ impl Tokens {
             let hash = hash.strip_prefix("sha256:").and_then(of_hex);
             let hash = hash.ok_or_else(|| fault("must end with sha256: and 64 hexadecimal digits"))?;
             match tokens.entry(hash) {
-                Entry::Vacant(place) => place.insert(name.to_owned()),
+                Entry::Vacant(place) => place.insert(Identity::Static(name.to_owned())),
                 Entry::Occupied(_) => return Err(fault("has the token of another line")),
             };
         }
@@ -56,9 +53,9 @@ impl Tokens {
 
     /// Whose token this is. How long that takes may tell something about the hashes, but nobody can choose a token by
     /// its hash, so nothing about the tokens.
-    pub(super) fn owner(&self, token: &str) -> Option<&str> {
+    pub(super) fn owner(&self, token: &str) -> Option<&Identity> {
         let hash: [u8; 32] = Sha256::digest(token).into();
-        self.0.get(&hash).map(String::as_str)
+        self.0.get(&hash)
     }
 }
 
@@ -94,7 +91,8 @@ mod tests {
         assert!(token.starts_with("dgt_") && token.len() == 47 && token != other, "{token}");
         assert!(!line.contains(&token[4..]), "the file does not give the token away");
         let tokens = Tokens::parse(&format!("# tokens\n\n  {line}\r\n{other_line}\n")).unwrap();
-        assert_eq!((tokens.owner(&token), tokens.owner(&other)), (Some("orders"), Some("orders")));
+        let orders = Some(&Identity::Static("orders".to_owned()));
+        assert_eq!((tokens.owner(&token), tokens.owner(&other)), (orders, orders));
         for wrong in ["", "dgt_", &token[..46], &format!("{token} "), &token.to_uppercase()] {
             assert_eq!(tokens.owner(wrong), None, "{wrong}");
         }

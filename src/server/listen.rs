@@ -151,6 +151,8 @@ fn http(config: &ServerConfig, spread: Spread) -> auto::Builder<Spread> {
     builder
         .http2()
         .timer(TokioTimer::new())
+        // No gRPC client reads it.
+        .auto_date_header(false)
         .keep_alive_interval(config.keepalive_interval)
         .keep_alive_timeout(config.keepalive_timeout)
         .max_concurrent_streams(config.max_concurrent_streams)

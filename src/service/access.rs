@@ -85,6 +85,7 @@ impl Drop for AccessLine {
             self.span.record("otel.status_code", "ERROR");
             self.span.record("error.type", name);
         }
+        let mut text = [0; 32];
         info!(
             parent: None,
             method,
@@ -95,7 +96,7 @@ impl Drop for AccessLine {
             duration_ms = took.as_micros() as f64 / 1000.0,
             upstream_calls = self.stats.upstream_calls(),
             dingtalk_request_id = self.stats.request_id(),
-            trace_id = self.trace.map(field::display),
+            trace_id = self.trace.map(|trace| trace.text(&mut text)),
             "rpc"
         );
     }

@@ -5,10 +5,9 @@ use std::time::SystemTime;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{
-    caller::Caller,
     check::{Check, Violations},
     page,
-    rpc::{Apps, Common, Rpc, no_context},
+    rpc::{Admitted, Apps, Common, Rpc, no_context},
     status::{self, Subject},
 };
 use crate::{
@@ -53,8 +52,8 @@ impl AdminService for AdminApi {
         &self,
         request: Request<pb::ListAppsRequest>,
     ) -> Result<Response<pb::ListAppsResponse>, Status> {
-        let caller = request.extensions().get::<Caller>().cloned().ok_or_else(no_context)?;
-        let message = request.into_inner();
+        let (_, extensions, message) = request.into_parts();
+        let caller = &extensions.get::<Admitted>().ok_or_else(no_context)?.caller;
         let begin = page::begin(&message.page_token);
         let mut faults = Violations::of(&message);
         if begin.is_none() {
@@ -63,10 +62,10 @@ impl AdminService for AdminApi {
         faults.into_result().map_err(|error| status::of(&Subject::default(), &error))?;
         let (begin, size) = (begin.unwrap_or_default(), page::size(message.page_size));
         let mut apps = Vec::new();
-        for app in self.apps.of(&caller).skip(begin).take(size) {
+        for app in self.apps.of(caller).skip(begin).take(size) {
             apps.push(self.app(app).await);
         }
-        let next_page_token = page::next(begin.saturating_add(size), self.apps.of(&caller).count());
+        let next_page_token = page::next(begin.saturating_add(size), self.apps.of(caller).count());
         Ok(Response::new(pb::ListAppsResponse { apps, next_page_token }))
     }
 

@@ -88,7 +88,7 @@ impl Entry {
             rpc: method.name,
             caller: caller.claimant.caller.to_string(),
             identity: caller.known.as_ref().map(|known| known.identity.clone()),
-            trace_id: trace.map(|trace| trace.to_string()),
+            trace_id: trace.map(|trace| trace.text(&mut [0; 32]).to_owned()),
             caller_left: true,
             ..Line::default()
         };

@@ -25,6 +25,7 @@ use super::{
     access::{AccessLine, Headers, server_span},
     audit::Entry,
     caller::Callers,
+    rpc::Admitted,
     status,
 };
 use crate::{
@@ -147,7 +148,7 @@ impl Stack {
     async fn call<S>(
         self: Arc<Self>,
         inner: S,
-        mut request: Request<Body>,
+        request: Request<Body>,
         method: Option<&'static Method>,
         parent: Option<opentelemetry::Context>,
     ) -> Result<Response<Body>, S::Error>
@@ -163,9 +164,9 @@ impl Stack {
         // A stream has to begin in time, however long it lasts.
         let begun = Instant::now() + self.limits.default_deadline;
         let given_up = if is_stream { context.deadline.min(begun) } else { context.deadline } + LATE;
-        request.extensions_mut().insert(context);
         // RPCs end by their deadlines. One whose message never comes does not, and would keep its permit.
-        let served = timeout_at(given_up, self.serve(inner, request, method, &mut line)).instrument(span);
+        let served =
+            timeout_at(given_up, self.serve(inner, request, method, context, &mut line)).instrument(span);
         let outcome = served.await.unwrap_or_else(|_| Ok(dress(endless().into_http(), method.is_some())));
         let code = outcome.as_ref().ok().map_or(Code::Unknown, code_of);
         let outcome = outcome.map(|response| if method.is_some() { cost.onto(response) } else { response });
@@ -181,6 +182,7 @@ impl Stack {
         mut inner: S,
         mut request: Request<Body>,
         method: Option<&'static Method>,
+        context: Context,
         line: &mut AccessLine,
     ) -> Result<Response<Body>, S::Error>
     where
@@ -205,10 +207,7 @@ impl Stack {
                 entry.inspect(|entry| entry.told(Some(&refusal)));
                 return Ok(refusal.into_http());
             }
-            request.extensions_mut().insert(caller);
-            if let Some(entry) = &entry {
-                request.extensions_mut().insert(entry.clone());
-            }
+            request.extensions_mut().insert(Admitted { context, caller, entry: entry.clone() });
         }
         // Health checks are answered however much there is to do, or probes would stop a busy gateway.
         let permit = method.map(|_| self.permits.try_acquire()).transpose();
@@ -326,11 +325,11 @@ impl Cost {
     fn insert(&self, metadata: &mut HeaderMap) {
         let calls = HeaderValue::from(self.stats.upstream_calls());
         let cache = self.stats.provenance().map(|provenance| HeaderValue::from_static(provenance.name()));
-        let trace = self.trace.map(|trace| trace.to_string());
+        let trace = |trace: Trace| HeaderValue::from_str(trace.text(&mut [0; 32])).ok();
         let told = [
             (UPSTREAM_CALLS, Some(calls)),
             (CACHE, cache),
-            (REQUEST_ID, trace.and_then(|id| HeaderValue::try_from(id).ok())),
+            (REQUEST_ID, self.trace.and_then(trace)),
             (UPSTREAM_REQUEST_ID, self.stats.request_id().and_then(|id| HeaderValue::try_from(id).ok())),
         ];
         for (name, value) in told {

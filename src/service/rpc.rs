@@ -62,6 +62,16 @@ impl Apps {
     }
 }
 
+/// What the layers know of a request that they let through. One extension of it and not three, because each takes memory
+/// and a place of its own in every call.
+#[derive(Debug, Clone)]
+pub(super) struct Admitted {
+    pub(super) context: Context,
+    pub(super) caller: Caller,
+    /// None where the RPC is not audited.
+    pub(super) entry: Option<Entry>,
+}
+
 /// An RPC whose request is being examined.
 pub(super) struct Rpc<M> {
     pub(super) message: M,
@@ -140,12 +150,10 @@ impl<M: Check + Common> Rpc<M> {
 
     /// The same for an RPC that answers for each of its groups by itself, and has to ask [`Rpc::may_reach`] of each.
     pub(super) fn for_app(apps: &Apps, mut request: Request<M>) -> Result<Self, Status> {
-        // The layers put them there; without them there is no deadline to keep, and nobody to answer to.
-        let context = request.extensions_mut().remove::<Context>();
-        let (mut context, caller) =
-            context.zip(request.extensions_mut().remove::<Caller>()).ok_or_else(no_context)?;
+        // Without it there is no deadline to keep, and nobody to answer to.
+        let admitted = request.extensions_mut().remove::<Admitted>();
+        let Admitted { mut context, caller, entry } = admitted.ok_or_else(no_context)?;
         context.claimant = caller.claimant.clone();
-        let entry = request.extensions_mut().remove::<Entry>();
         // What is on its way to DingTalk outlives the RPC whose caller leaves.
         context.witness = entry.clone().map(|entry| Arc::new(entry) as _);
         let message = request.into_inner();

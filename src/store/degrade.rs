@@ -5,12 +5,12 @@
 //! with the pause of one window. A short interruption in which nothing was spent alone costs no pause.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
+use foldhash::HashMap;
 use tokio::{sync::watch, time::Instant};
 
 use super::{

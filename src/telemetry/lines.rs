@@ -78,7 +78,7 @@ impl Fields<'_, '_> {
             }
             None => {
                 if let Some(trace) = trace::current() {
-                    self.field("trace_id", |this| this.text(&trace.to_string()));
+                    self.field("trace_id", |this| this.text(trace.text(&mut [0; 32])));
                 }
             }
         }

@@ -50,11 +50,11 @@ fn refused() -> Result<(), Error> {
 
 /// An attempt that ends like this.
 fn attempt(breakers: &Breakers, outcome: Result<(), Error>) {
-    breakers.enter("app", &READ).expect("it is let through").settle(&outcome);
+    breakers.enter("app".into(), &READ).expect("it is let through").settle(&outcome);
 }
 
 fn wait(breakers: &Breakers) -> Option<Duration> {
-    breakers.enter("app", &READ).err().and_then(|error| error.retry_after())
+    breakers.enter("app".into(), &READ).err().and_then(|error| error.retry_after())
 }
 
 fn open(breakers: &Breakers) {
@@ -74,8 +74,8 @@ async fn failures_in_a_row_open_it_for_this_app_and_operation_alone() {
     assert_eq!(wait(&breakers), Some(Duration::from_secs(1)));
     let circuit = Circuit { operation: "read", probing: false, probe_in: Duration::from_secs(1) };
     assert_eq!((breakers.circuits("app"), breakers.circuits("other")), (vec![circuit], vec![]));
-    breakers.enter("app", &WRITE).expect("another operation");
-    breakers.enter("other", &READ).expect("another app");
+    breakers.enter("app".into(), &WRITE).expect("another operation");
+    breakers.enter("other".into(), &READ).expect("another app");
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,7 +83,7 @@ async fn one_probe_goes_ahead_and_its_success_closes_it() {
     let breakers = breakers();
     open(&breakers);
     sleep(Duration::from_secs(1)).await;
-    let probe = breakers.enter("app", &READ).expect("the probe");
+    let probe = breakers.enter("app".into(), &READ).expect("the probe");
     assert!(wait(&breakers).is_some(), "one is enough");
     assert!(breakers.circuits("app")[0].probing);
     probe.settle(&Ok(()));
@@ -107,8 +107,8 @@ async fn a_probe_whose_caller_leaves_makes_room_for_the_next() {
     let breakers = breakers();
     open(&breakers);
     sleep(Duration::from_secs(1)).await;
-    drop(breakers.enter("app", &READ).expect("the probe"));
-    let probe = breakers.enter("app", &READ).expect("the next probe");
+    drop(breakers.enter("app".into(), &READ).expect("the probe"));
+    let probe = breakers.enter("app".into(), &READ).expect("the next probe");
     assert!(wait(&breakers).is_some());
     probe.settle(&Ok(()));
     attempt(&breakers, Ok(()));
@@ -117,13 +117,13 @@ async fn a_probe_whose_caller_leaves_makes_room_for_the_next() {
 #[tokio::test(start_paused = true)]
 async fn attempts_from_before_decide_nothing() {
     let breakers = breakers();
-    let early = [(); 2].map(|()| breakers.enter("app", &READ).expect("closed"));
+    let early = [(); 2].map(|()| breakers.enter("app".into(), &READ).expect("closed"));
     open(&breakers);
     let [one, other] = early;
     one.settle(&Ok(()));
     assert_eq!(wait(&breakers), Some(Duration::from_secs(1)), "it stays open");
     sleep(Duration::from_secs(1)).await;
-    let probe = breakers.enter("app", &READ).expect("the probe");
+    let probe = breakers.enter("app".into(), &READ).expect("the probe");
     other.settle(&lost());
     probe.settle(&Ok(()));
     attempt(&breakers, Ok(()));
@@ -135,7 +135,7 @@ async fn an_impatient_caller_says_nothing_of_dingtalk() {
     let late = || Err(Error::DeadlineExceeded { applied: Applied::Maybe });
     (0..9).for_each(|_| attempt(&breakers, late()));
     assert!(breakers.states().is_empty());
-    let patient = [(); 3].map(|()| breakers.enter("app", &READ).expect("closed"));
+    let patient = [(); 3].map(|()| breakers.enter("app".into(), &READ).expect("closed"));
     advance(PATIENCE).await;
     patient.into_iter().for_each(|pass| pass.settle(&late()));
     assert!(wait(&breakers).is_some());
@@ -153,7 +153,7 @@ proptest! {
             for (step, ms, which) in steps {
                 match step {
                     0 => advance(Duration::from_millis(ms)).await,
-                    1 => under_way.extend(breakers.enter("app", &READ)),
+                    1 => under_way.extend(breakers.enter("app".into(), &READ)),
                     _ if under_way.is_empty() => {}
                     _ => {
                         let pass = under_way.swap_remove(which % under_way.len());
@@ -171,7 +171,7 @@ proptest! {
             }
             drop(under_way);
             advance(Duration::from_secs(4)).await;
-            prop_assert!(breakers.enter("app", &READ).is_ok());
+            prop_assert!(breakers.enter("app".into(), &READ).is_ok());
             Ok(())
         })?;
     }

@@ -2,12 +2,13 @@
 //! microseconds since 1970.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
+use foldhash::HashMap;
 
 use crate::store::{
     Ask, Budgets, Limit, Reserved, SLACK, Slot, Unavailable, Usage,

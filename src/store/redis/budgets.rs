@@ -1,12 +1,12 @@
 //! Budgets in Redis: one script for each step, with the clock of Redis.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
+use foldhash::HashMap;
 
 use super::{link::Link, script::Scripts};
 use crate::store::{
