@@ -29,7 +29,7 @@ mod lines;
 mod meters;
 mod traces;
 
-use self::{gather::Gather, lines::Line};
+use self::{gather::Gather, lines::Lines};
 use crate::trace;
 
 pub use self::{
@@ -114,10 +114,7 @@ where
     // Every filter states it, or what libraries tell at other levels would be dispatched to be thrown away.
     let most = filter.max_level_hint().unwrap_or(LevelFilter::TRACE).max(LevelFilter::INFO);
     let of_lines = filter_fn(move |metadata| by_span || metadata.is_event()).with_max_level_hint(most);
-    let lines = tracing_subscriber::fmt::layer()
-        .event_format(Line { json })
-        .with_writer(lines)
-        .with_filter(filter.and(of_lines));
+    let lines = Lines { json, out: lines }.with_filter(filter.and(of_lines));
     let seen = seen(most, by_span);
     Ok(tracing_subscriber::registry().with(spans).with(lines).with(seen))
 }

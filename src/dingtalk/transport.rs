@@ -118,10 +118,10 @@ impl Transport {
         let request = outgoing.assemble(token)?;
         let exchange = async {
             let answer = self.http.exchange(request, deadline).await?;
-            Span::current().record("http.response.status_code", i64::from(answer.status));
+            span.record("http.response.status_code", i64::from(answer.status));
             let decoded = generation::decode(spec.generation, answer);
             if let Some(id) = &decoded.request_id {
-                Span::current().record("dingtalk.request_id", id);
+                span.record("dingtalk.request_id", id);
             }
             decoded.outcome.map(|body| (body, decoded.request_id))
         };

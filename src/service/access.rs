@@ -63,8 +63,14 @@ pub(super) struct AccessLine {
 }
 
 impl AccessLine {
-    pub(super) fn new(method: Option<&'static str>, stats: Arc<Stats>, span: Span, metrics: Metrics) -> Self {
-        let (code, caller, begin) = (Code::Cancelled, Arc::default(), Instant::now());
+    pub(super) fn new(
+        method: Option<&'static str>,
+        stats: Arc<Stats>,
+        span: Span,
+        metrics: Metrics,
+        begin: Instant,
+    ) -> Self {
+        let (code, caller) = (Code::Cancelled, Arc::default());
         Self { code, caller, method, stats, span, trace: trace::current(), begin, metrics }
     }
 }
@@ -95,7 +101,7 @@ impl Drop for AccessLine {
             // To the microsecond.
             duration_ms = took.as_micros() as f64 / 1000.0,
             upstream_calls = self.stats.upstream_calls(),
-            dingtalk_request_id = self.stats.request_id(),
+            dingtalk_request_id = self.stats.request_id().as_deref(),
             trace_id = self.trace.map(|trace| trace.text(&mut text)),
             "rpc"
         );

@@ -151,7 +151,7 @@ impl Drop for Draft {
             line.app = app.to_string();
         }
         line.upstream_calls = self.stats.upstream_calls();
-        line.upstream_request_id = self.stats.request_id();
+        line.upstream_request_id = self.stats.request_id().map(|id| id.to_string());
         line.duration_ms = self.begin.elapsed().as_secs_f64() * 1000.0;
         self.audit.write(line);
     }

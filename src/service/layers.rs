@@ -6,9 +6,8 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::BodyExt;
-use hyper::body::Frame;
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout_at},
@@ -25,15 +24,16 @@ use super::{
     access::{AccessLine, Headers, server_span},
     audit::Entry,
     caller::Callers,
+    cost::Cost,
     rpc::Admitted,
     status,
 };
 use crate::{
     audit::Audit,
-    dingtalk::{Context, Stats},
+    dingtalk::Context,
     identity::Method,
     metrics::{Metrics, Rejection},
-    trace::{self, Trace},
+    trace,
 };
 
 /// The RPCs that may take many upstream calls.
@@ -60,10 +60,6 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
-const UPSTREAM_CALLS: HeaderName = HeaderName::from_static("x-dinggate-upstream-calls");
-const CACHE: HeaderName = HeaderName::from_static("x-dinggate-cache");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-dinggate-request-id");
-const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-dinggate-upstream-request-id");
 
 /// What the stack needs to know.
 #[derive(Debug, Clone)]
@@ -157,12 +153,13 @@ impl Stack {
     {
         let name = method.map(|method| method.full_name);
         let span = server_span(name, parent);
-        let context = self.context(name, request.headers());
-        let cost = Cost { stats: context.stats.clone(), trace: trace::current() };
-        let mut line = AccessLine::new(name, context.stats.clone(), span.clone(), self.metrics.clone());
+        let now = Instant::now();
+        let context = self.context(name, request.headers(), now);
+        let cost = Cost::new(context.stats.clone(), trace::current());
+        let mut line = AccessLine::new(name, context.stats.clone(), span.clone(), self.metrics.clone(), now);
         let is_stream = name == Some(STREAM);
         // A stream has to begin in time, however long it lasts.
-        let begun = Instant::now() + self.limits.default_deadline;
+        let begun = now + self.limits.default_deadline;
         let given_up = if is_stream { context.deadline.min(begun) } else { context.deadline } + LATE;
         // RPCs end by their deadlines. One whose message never comes does not, and would keep its permit.
         let served =
@@ -227,7 +224,7 @@ impl Stack {
     }
 
     /// The deadline lies a little before the caller's, so that an honest answer still arrives in time.
-    fn context(&self, method: Option<&str>, headers: &HeaderMap) -> Context {
+    fn context(&self, method: Option<&str>, headers: &HeaderMap, now: Instant) -> Context {
         let stated = headers.get(TIMEOUT).and_then(|value| timeout(value.to_str().ok()?));
         let is_bulk = method.is_some_and(|method| BULK.contains(&method));
         let unstated = if is_bulk { self.limits.bulk_deadline } else { self.limits.default_deadline };
@@ -237,7 +234,7 @@ impl Stack {
             stated.unwrap_or(unstated).min(self.limits.max_deadline)
         };
         let margin = (given / 10).min(Duration::from_millis(50));
-        Context::until(Instant::now() + given - margin)
+        Context::until(now + given - margin)
     }
 }
 
@@ -264,7 +261,7 @@ fn timeout(value: &str) -> Option<Duration> {
 }
 
 /// The status of a response. A success carries its code in the trailers, and it is OK.
-fn code_of(response: &Response<Body>) -> Code {
+pub(super) fn code_of(response: &Response<Body>) -> Code {
     response.headers().get(STATUS).map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
 }
 
@@ -295,48 +292,6 @@ fn dress(response: Response<Body>, ours: bool) -> Response<Body> {
             dressed.into_http()
         }
         None => response,
-    }
-}
-
-/// What an RPC cost and where it is found again, for the trailing metadata of its answer.
-struct Cost {
-    stats: Arc<Stats>,
-    trace: Option<Trace>,
-}
-
-impl Cost {
-    /// An error carries its metadata in the headers; a success in the trailers, which come after its message.
-    fn onto(self, mut response: Response<Body>) -> Response<Body> {
-        if code_of(&response) != Code::Ok {
-            self.insert(response.headers_mut());
-            return response;
-        }
-        response.map(|body| {
-            Body::new(body.map_frame(move |frame| match frame.into_trailers() {
-                Ok(mut trailers) => {
-                    self.insert(&mut trailers);
-                    Frame::trailers(trailers)
-                }
-                Err(data) => data,
-            }))
-        })
-    }
-
-    fn insert(&self, metadata: &mut HeaderMap) {
-        let calls = HeaderValue::from(self.stats.upstream_calls());
-        let cache = self.stats.provenance().map(|provenance| HeaderValue::from_static(provenance.name()));
-        let trace = |trace: Trace| HeaderValue::from_str(trace.text(&mut [0; 32])).ok();
-        let told = [
-            (UPSTREAM_CALLS, Some(calls)),
-            (CACHE, cache),
-            (REQUEST_ID, self.trace.and_then(trace)),
-            (UPSTREAM_REQUEST_ID, self.stats.request_id().and_then(|id| HeaderValue::try_from(id).ok())),
-        ];
-        for (name, value) in told {
-            if let Some(value) = value {
-                metadata.insert(name, value);
-            }
-        }
     }
 }
 
@@ -380,7 +335,8 @@ mod tests {
             if let Some(timeout) = timeout {
                 headers.insert("grpc-timeout", timeout.parse().unwrap());
             }
-            stack.context(method, &headers).deadline - Instant::now()
+            let now = Instant::now();
+            stack.context(method, &headers, now).deadline - now
         };
         let left = |timeout| left_of(None, timeout);
         assert!(BULK.iter().all(|bulk| Method::of_path(&format!("/{bulk}")).is_some()));

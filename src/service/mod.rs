@@ -8,6 +8,7 @@ mod caller;
 mod cards;
 mod check;
 mod convert;
+mod cost;
 mod events;
 mod groups;
 mod layers;

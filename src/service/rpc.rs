@@ -80,7 +80,7 @@ pub(super) struct Rpc<M> {
     caller: Caller,
     entry: Option<Entry>,
     app: Result<App, group::Fault>,
-    alias: String,
+    alias: Arc<str>,
 }
 
 /// The fields that all requests have. Implemented by code that build.rs generates from the protos.
@@ -160,7 +160,7 @@ impl<M: Check + Common> Rpc<M> {
         if let Some(entry) = &entry {
             entry.asks(&message);
         }
-        let alias = message.app().to_owned();
+        let alias = Arc::from(message.app());
         caller.may_name(&alias)?;
         let faults = Violations::of(&message);
         let app = apps.find(&alias, &caller);
@@ -192,7 +192,7 @@ impl<M: Check + Common> Rpc<M> {
         };
         faults.into_result().map_err(|error| self.failed(error))?;
         let app = app.ok_or_else(|| status::plain(Reason::GatewayInternal, "no app"))?;
-        self.alias = app.alias().to_owned();
+        self.alias = app.name();
         let request_id = Some(self.message.request_id()).filter(|id| !id.is_empty()).map(ToOwned::to_owned);
         Ok(group::Request {
             context: self.context.clone(),

@@ -8,9 +8,6 @@ use std::{
     time::Duration,
 };
 
-use tracing::{Level, Metadata};
-use tracing_subscriber::fmt::MakeWriter;
-
 /// How long a line waits for others.
 const PAUSE: Duration = Duration::from_millis(20);
 /// So many bytes go at once. Whoever writes faster than they are taken waits, as for a plain file.
@@ -37,6 +34,11 @@ impl<W: Write + Send + 'static> Gather<W> {
         let of_thread = inner.clone();
         thread::Builder::new().name("log".to_owned()).spawn(move || of_thread.follow())?;
         Ok(Self(inner))
+    }
+
+    /// Takes one line.
+    pub(super) fn line(&self, line: &str, is_urgent: bool) {
+        self.0.add(line.as_bytes(), is_urgent);
     }
 
     /// Writes what has been gathered.
@@ -82,36 +84,6 @@ impl<W: Write> Inner<W> {
 impl<W> Clone for Gather<W> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
-    }
-}
-
-/// Takes one line.
-#[derive(Debug)]
-pub(super) struct Slot<'a, W> {
-    inner: &'a Inner<W>,
-    is_urgent: bool,
-}
-
-impl<W: Write> Write for Slot<'_, W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.inner.add(bytes, self.is_urgent);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a, W: Write + 'a> MakeWriter<'a> for Gather<W> {
-    type Writer = Slot<'a, W>;
-
-    fn make_writer(&'a self) -> Slot<'a, W> {
-        Slot { inner: &self.0, is_urgent: true }
-    }
-
-    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Slot<'a, W> {
-        Slot { inner: &self.0, is_urgent: *metadata.level() <= Level::WARN }
     }
 }
 

@@ -1,150 +1,215 @@
 //! How a log line looks.
 
 use std::{
+    cell::Cell,
     fmt::{self, Debug, Write},
+    io,
     time::SystemTime,
 };
 
 use opentelemetry::trace::TraceContextExt;
-use tracing::{Event, Subscriber, dispatcher, field::Field, field::Visit};
+use tracing::{Event, Level, Subscriber, dispatcher, field::Field, field::Visit};
 use tracing_opentelemetry::get_otel_context;
-use tracing_subscriber::{
-    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
-    registry::LookupSpan,
-};
+use tracing_subscriber::{Layer, layer::Context};
 
+use super::gather::Gather;
 use crate::trace;
 
-/// One log line: time, level, what, the fields, and the trace it belongs to. Written as it is read, because every RPC
-/// has one.
-pub(super) struct Line {
-    pub(super) json: bool,
+thread_local! {
+    /// Where a line is put together. Taken meanwhile, because a value that is written may log something itself.
+    static LINE: Cell<String> = const { Cell::new(String::new()) };
 }
 
-impl<S, N> FormatEvent<S, N> for Line
+/// A line for each event: time, level, what, the fields, and the trace it belongs to. Not of `tracing_subscriber::fmt`,
+/// whose lines take twice as long, because every RPC has one.
+pub(super) struct Lines<W> {
+    pub(super) json: bool,
+    pub(super) out: Gather<W>,
+}
+
+impl<S, W> Layer<S> for Lines<W>
 where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
+    S: Subscriber,
+    W: io::Write + Send + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let time = humantime::format_rfc3339_millis(SystemTime::now());
-        let (level, target) = (event.metadata().level(), event.metadata().target());
-        // OpenTelemetry's own events have a name and no message.
-        let names = event.metadata().fields();
-        let title = if names.field("message").is_some() { "message" } else { "name" };
-        if self.json {
-            write!(out, r#"{{"time":"{time}","level":"{level}","target":"{target}","message":"#)?;
-        } else {
-            write!(out, "{time} {level:>5} ")?;
-        }
-        let mut fields = Fields { out: &mut out, json: self.json, title, part: Part::Title, outcome: Ok(()) };
-        event.record(&mut fields);
-        if self.json && names.field(title).is_none() {
-            fields.outcome = fields.text("");
-        }
-        fields.part = Part::Fields;
-        event.record(&mut fields);
-        if names.field("trace_id").is_none() {
-            fields.trace();
-        }
-        fields.outcome?;
-        out.write_str(if self.json { "}\n" } else { "\n" })
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut line = LINE.try_with(Cell::take).unwrap_or_default();
+        line.clear();
+        write_line(&mut line, event, self.json);
+        self.out.line(&line, *event.metadata().level() <= Level::WARN);
+        // A thread that is about to end has none.
+        let _ = LINE.try_with(|kept| kept.set(line));
     }
+}
+
+fn write_line(line: &mut String, event: &Event<'_>, json: bool) {
+    let time = humantime::format_rfc3339_millis(SystemTime::now());
+    let (level, target) = (event.metadata().level(), event.metadata().target());
+    // OpenTelemetry's own events have a name and no message.
+    let names = event.metadata().fields();
+    let title = if names.field("message").is_some() { "message" } else { "name" };
+    put(line, if json { "{\"time\":\"" } else { "" }, format_args!("{time}"));
+    if json {
+        for part in ["\",\"level\":\"", level.as_str(), "\",\"target\":\"", target, "\",\"message\":"] {
+            line.push_str(part);
+        }
+    } else {
+        put(line, " ", format_args!("{level:>5} "));
+    }
+    let mut fields = Fields { line, json, title, part: Part::All };
+    // A message comes first in any case, a name where its event has it.
+    if names.iter().next().is_none_or(|first| first.name() != title) {
+        fields.part = Part::Title;
+        event.record(&mut fields);
+        if json && names.field(title).is_none() {
+            fields.line.push_str("\"\"");
+        }
+        fields.part = Part::Others;
+    }
+    event.record(&mut fields);
+    if names.field("trace_id").is_none() {
+        fields.trace();
+    }
+    line.push_str(if json { "}\n" } else { "\n" });
+}
+
+fn put(line: &mut String, before: &str, value: fmt::Arguments<'_>) {
+    line.push_str(before);
+    // To a string, which takes everything.
+    let _ = line.write_fmt(value);
 }
 
 /// What a pass over the fields writes.
 #[derive(PartialEq, Eq)]
 enum Part {
+    All,
     Title,
-    Fields,
+    Others,
 }
 
 /// Writes fields, one after the other.
-struct Fields<'a, 'w> {
-    out: &'a mut Writer<'w>,
+struct Fields<'a> {
+    line: &'a mut String,
     json: bool,
     title: &'static str,
     part: Part,
-    outcome: fmt::Result,
 }
 
-impl Fields<'_, '_> {
+impl Fields<'_> {
     /// The trace and the span that this belongs to, if there are.
     fn trace(&mut self) {
         match current_ids() {
             Some((trace_id, span_id)) => {
-                self.field("trace_id", |this| this.text(&trace_id));
-                self.field("span_id", |this| this.text(&span_id));
+                self.text("trace_id", &trace_id);
+                self.text("span_id", &span_id);
             }
             None => {
                 if let Some(trace) = trace::current() {
-                    self.field("trace_id", |this| this.text(trace.text(&mut [0; 32])));
+                    self.text("trace_id", trace.text(&mut [0; 32]));
                 }
             }
         }
     }
 
-    fn field(&mut self, name: &str, value: impl FnOnce(&mut Self) -> fmt::Result) {
+    /// Writes a name and what comes before the value; false for what this pass does not write.
+    fn begin(&mut self, name: &str) -> bool {
         let is_title = name == self.title;
-        if is_title != (self.part == Part::Title) || self.outcome.is_err() {
-            return;
-        }
-        let (before, after) = match (is_title, self.json) {
-            (true, _) => ("", ""),
-            (false, true) => (",\"", "\":"),
-            (false, false) => (" ", "="),
+        let is_written = match self.part {
+            Part::All => true,
+            Part::Title => is_title,
+            Part::Others => !is_title,
         };
-        let name = if is_title { "" } else { name };
-        let mut parts = [before, name, after].into_iter();
-        self.outcome = parts.try_for_each(|part| self.out.write_str(part)).and_then(|()| value(self));
+        if is_written && !is_title {
+            let (before, after) = if self.json { (",\"", "\":") } else { (" ", "=") };
+            for part in [before, name, after] {
+                self.line.push_str(part);
+            }
+        }
+        is_written
+    }
+
+    fn plain(&mut self, name: &str, value: fmt::Arguments<'_>) {
+        if self.begin(name) {
+            put(self.line, "", value);
+        }
     }
 
     /// In quotes where it could be taken for more than one word.
-    fn text(&mut self, text: &str) -> fmt::Result {
-        let is_plain = !self.json && (self.part == Part::Title || !text.contains(' '));
-        if is_plain { self.out.write_str(text) } else { quoted(self.out, text) }
+    fn text(&mut self, name: &str, text: &str) {
+        if !self.begin(name) {
+            return;
+        }
+        if self.json || (name != self.title && text.contains(' ')) {
+            quoted(self.line, text);
+        } else {
+            self.line.push_str(text);
+        }
     }
 }
 
-impl Visit for Fields<'_, '_> {
+impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.field(field.name(), |this| this.text(&format!("{value:?}")));
+        if !self.json {
+            self.text(field.name(), &format!("{value:?}"));
+        } else if self.begin(field.name()) {
+            self.line.push('"');
+            let _ = write!(Escaped(self.line), "{value:?}");
+            self.line.push('"');
+        }
     }
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.field(field.name(), |this| this.text(value));
+        self.text(field.name(), value);
     }
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.field(field.name(), |this| write!(this.out, "{value}"));
+        self.plain(field.name(), format_args!("{value}"));
     }
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.field(field.name(), |this| write!(this.out, "{value}"));
+        self.plain(field.name(), format_args!("{value}"));
     }
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.field(field.name(), |this| write!(this.out, "{value}"));
+        self.plain(field.name(), format_args!("{value}"));
     }
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.field(field.name(), |this| match value.is_finite() {
-            true => write!(this.out, "{value}"),
-            false => this.out.write_str("null"),
-        });
+        match value.is_finite() {
+            true => self.plain(field.name(), format_args!("{value}")),
+            false => self.plain(field.name(), format_args!("null")),
+        }
     }
 }
 
-/// As a JSON string, with what such strings may not contain escaped.
-fn quoted(out: &mut dyn Write, text: &str) -> fmt::Result {
-    out.write_str("\"")?;
+/// As a JSON string.
+fn quoted(line: &mut String, text: &str) {
+    line.push('"');
+    escaped(line, text);
+    line.push('"');
+}
+
+/// With what JSON strings may not contain escaped.
+fn escaped(line: &mut String, text: &str) {
+    let is_special = |byte: u8| byte == b'"' || byte == b'\\' || byte < b' ';
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte == b'"' || byte == b'\\' || byte < b' ') {
-        out.write_str(&rest[..at])?;
+    // Mostly nothing is: to look at all bytes is faster than to stop at the first.
+    while rest.bytes().fold(false, |found, byte| found | is_special(byte)) {
+        let Some(at) = rest.bytes().position(is_special) else { break };
+        line.push_str(&rest[..at]);
         match rest.as_bytes()[at] {
-            b'\n' => out.write_str("\\n")?,
-            byte @ (b'"' | b'\\') => write!(out, "\\{}", char::from(byte))?,
-            byte => write!(out, "\\u{byte:04x}")?,
+            b'\n' => line.push_str("\\n"),
+            byte @ (b'"' | b'\\') => line.extend(['\\', char::from(byte)]),
+            byte => put(line, "\\u", format_args!("{byte:04x}")),
         }
         rest = &rest[at + 1..];
     }
-    out.write_str(rest)?;
-    out.write_str("\"")
+    line.push_str(rest);
+}
+
+/// Escapes what is written through it.
+struct Escaped<'a>(&'a mut String);
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        escaped(self.0, text);
+        Ok(())
+    }
 }
 
 /// The trace and span id of the current span, if it is in a trace. Not asked of the [`FmtContext`], which knows no
@@ -165,6 +230,7 @@ mod tests {
     };
 
     use tracing::{subscriber::with_default, warn};
+    use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
 
@@ -183,9 +249,9 @@ mod tests {
 
     fn told(json: bool, tell: impl FnOnce()) -> String {
         let told = Told::default();
-        let writer = told.clone();
-        let lines = tracing_subscriber::fmt().event_format(Line { json });
-        with_default(lines.with_writer(move || writer.clone()).finish(), tell);
+        let out = Gather::start(told.clone()).unwrap();
+        with_default(tracing_subscriber::registry().with(Lines { json, out: out.clone() }), tell);
+        out.flush();
         let told = told.0.lock().unwrap();
         String::from_utf8(told.clone()).unwrap()
     }
@@ -217,6 +283,18 @@ mod tests {
         assert_eq!(line.find('\n'), Some(line.len() - 1));
         let raw = told(true, || warn!(text = "a\tb\u{1b}\r\n\"\\é"));
         assert!(raw.contains(r#""text":"a\u0009b\u001b\u000d\n\"\\é""#), "{raw}");
+    }
+
+    #[test]
+    fn a_line_of_json_has_a_message_wherever_it_stands() {
+        let message = |tell: &dyn Fn()| {
+            let line = told(true, tell);
+            let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+            (object["message"].clone(), line.matches("message").count())
+        };
+        assert_eq!(message(&|| warn!(code = 1, name = "Exporter.Error")), ("Exporter.Error".into(), 1));
+        assert_eq!(message(&|| warn!(name = "Exporter.Error", code = 1)), ("Exporter.Error".into(), 1));
+        assert_eq!(message(&|| warn!(code = 1)), ("".into(), 1));
     }
 
     #[test]

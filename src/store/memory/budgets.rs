@@ -84,6 +84,10 @@ impl Operation {
     }
 
     fn insert(&mut self, place: Place) {
+        // Mostly it is the last.
+        if self.places.back().is_none_or(|last| last.release <= place.release) {
+            return self.places.push_back(place);
+        }
         let index = self.places.partition_point(|other| other.release <= place.release);
         self.places.insert(index, place);
     }
