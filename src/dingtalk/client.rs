@@ -36,6 +36,9 @@ use crate::{
     store::{Budgets, Rate, Usage},
 };
 
+/// Further requests of a worker would have no ports to be sent from.
+const MAX_IN_FLIGHT: usize = 65_535;
+
 /// `[dingtalk]` of the configuration.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,8 +52,8 @@ pub struct DingtalkConfig {
     /// How long an idle connection is kept.
     #[serde(with = "humantime_serde")]
     pub pool_idle_timeout: Duration,
-    /// Idle connections kept per host.
-    pub pool_max_idle: usize,
+    /// Requests under way at the same time, by each worker; further ones wait. So many idle connections are kept.
+    pub max_in_flight: usize,
     /// A longer answer is refused.
     pub max_response_size: ByteSize,
 }
@@ -65,6 +68,9 @@ impl DingtalkConfig {
         let zero = timeouts.into_iter().filter(|(_, timeout)| timeout.is_zero());
         let mut faults: Vec<_> =
             zero.map(|(path, _)| (path, "must be longer than zero".to_owned())).collect();
+        if !(1..=MAX_IN_FLIGHT).contains(&self.max_in_flight) {
+            faults.push(("dingtalk.max_in_flight", format!("must be 1 to {MAX_IN_FLIGHT}")));
+        }
         if self.max_response_size.as_u64() == 0 {
             faults.push(("dingtalk.max_response_size", "must be at least 1 byte".to_owned()));
         }
@@ -98,7 +104,7 @@ impl Context {
 #[derive(Debug, Default)]
 pub struct Stats {
     upstream_calls: AtomicU32,
-    request_id: Mutex<Option<String>>,
+    request_id: Mutex<Option<Arc<str>>>,
     provenance: Worst,
     app: OnceLock<Arc<str>>,
     outcome_unknown: AtomicBool,
@@ -111,7 +117,7 @@ impl Stats {
     }
 
     /// DingTalk's id of the last request.
-    pub fn request_id(&self) -> Option<String> {
+    pub fn request_id(&self) -> Option<Arc<str>> {
         self.request_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -145,9 +151,9 @@ impl Stats {
         self.outcome_unknown.store(true, Ordering::Relaxed);
     }
 
-    fn answered(&self, request_id: Option<String>) {
-        if request_id.is_some() {
-            *self.request_id.lock().unwrap_or_else(PoisonError::into_inner) = request_id;
+    fn answered(&self, request_id: Option<&str>) {
+        if let Some(id) = request_id {
+            *self.request_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.into());
         }
     }
 }
@@ -353,8 +359,8 @@ impl Client {
             let answered = client.0.transport.attempt(&outgoing, Some(&token), attempt, deadline).await;
             pass.settle(&answered);
             stats.answered(match &answered {
-                Ok((_, request_id)) => request_id.clone(),
-                Err(error) => error.api().and_then(|api| api.request_id.clone()),
+                Ok((_, request_id)) => request_id.as_deref(),
+                Err(error) => error.api().and_then(|api| api.request_id.as_deref()),
             });
             drop(witness);
             answered

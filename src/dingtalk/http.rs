@@ -2,7 +2,6 @@
 
 use std::{
     sync::{Arc, OnceLock},
-    thread,
     time::Duration,
 };
 
@@ -19,6 +18,7 @@ use url::Url;
 use super::{
     client::DingtalkConfig,
     error::{Applied, Error},
+    places::Places,
 };
 use crate::causes::chain;
 
@@ -43,7 +43,15 @@ struct Pools {
     config: DingtalkConfig,
     /// Shared, because the system's authorities take a megabyte.
     tls: ClientConfig,
-    of: [OnceLock<(Id, reqwest::Client)>; POOLS],
+    of: [OnceLock<Pool>; POOLS],
+}
+
+/// The connections of one runtime.
+#[derive(Debug)]
+struct Pool {
+    runtime: Id,
+    client: reqwest::Client,
+    places: Places,
 }
 
 impl Pools {
@@ -58,12 +66,11 @@ impl Pools {
         let pools = Self { config: config.clone(), tls, of: [const { OnceLock::new() }; POOLS] };
         let first =
             pools.open().map_err(|error| format!("the HTTP client cannot be set up: {}", chain(&error)))?;
-        pools.of[0].get_or_init(|| (Handle::current().id(), first));
+        pools.of[0].get_or_init(|| pools.pool(first));
         Ok(pools)
     }
 
     fn open(&self) -> reqwest::Result<reqwest::Client> {
-        let runtimes = thread::available_parallelism().map_or(1, usize::from);
         reqwest::Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
             .user_agent(concat!("dinggate/", env!("CARGO_PKG_VERSION")))
@@ -71,19 +78,21 @@ impl Pools {
             .retry(reqwest::retry::never())
             .connect_timeout(self.config.connect_timeout)
             .pool_idle_timeout(self.config.pool_idle_timeout)
-            .pool_max_idle_per_host(self.config.pool_max_idle.div_ceil(runtimes))
+            .pool_max_idle_per_host(self.config.max_in_flight)
             .tcp_nodelay(true)
             .build()
     }
 
+    fn pool(&self, client: reqwest::Client) -> Pool {
+        Pool { runtime: Handle::current().id(), client, places: Places::new(self.config.max_in_flight) }
+    }
+
     /// The pool of the runtime that asks.
-    fn here(&self) -> &reqwest::Client {
+    fn here(&self) -> &Pool {
         let asks = Handle::current().id();
-        let open = || (asks, self.open().expect("the same settings have made a client before"));
+        let open = || self.pool(self.open().expect("the same settings have made a client before"));
         let mut opened = self.of.iter().map(|pool| pool.get_or_init(open));
-        let own = opened.find(|(runtime, _)| *runtime == asks);
-        let (_, client) = own.unwrap_or_else(|| self.of[0].get_or_init(open));
-        client
+        opened.find(|pool| pool.runtime == asks).unwrap_or_else(|| self.of[0].get_or_init(open))
     }
 }
 
@@ -114,12 +123,15 @@ impl Http {
 
     /// Sends the request and reads the whole answer, both before the deadline.
     pub(super) async fn exchange(&self, request: Request, deadline: Instant) -> Result<Answer, Error> {
+        let late = Error::DeadlineExceeded { applied: Applied::No };
+        let pool = self.pools.here();
+        let Ok(_place) = timeout_at(deadline, pool.places.take()).await else { return Err(late) };
         let now = Instant::now();
         if now >= deadline {
-            return Err(Error::DeadlineExceeded { applied: Applied::No });
+            return Err(late);
         }
         let own_limit = now + self.request_timeout;
-        match timeout_at(deadline.min(own_limit), self.send(request)).await {
+        match timeout_at(deadline.min(own_limit), self.send(&pool.client, request)).await {
             Ok(outcome) => outcome,
             Err(_) if own_limit < deadline => {
                 Err(Error::Lost(format!("no answer within {:?}", self.request_timeout)))
@@ -128,10 +140,8 @@ impl Http {
         }
     }
 
-    async fn send(&self, request: Request) -> Result<Answer, Error> {
-        let mut builder = self
-            .pools
-            .here()
+    async fn send(&self, client: &reqwest::Client, request: Request) -> Result<Answer, Error> {
+        let mut builder = client
             .request(request.method, request.url)
             .header(header::ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(token) = request.token_header {

@@ -11,6 +11,7 @@ pub mod error;
 pub mod generation;
 mod http;
 pub mod limiter;
+mod places;
 mod provenance;
 pub mod reason;
 pub mod retry;

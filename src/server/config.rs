@@ -16,7 +16,7 @@ pub struct ServerConfig {
     pub grpc_addr: SocketAddr,
     /// Where `/livez`, `/readyz` and `/metrics` listen.
     pub http_addr: SocketAddr,
-    /// Threads that serve calls; 0: one for each core.
+    /// Threads that serve calls; 0: one for every two cores.
     pub workers: usize,
     /// For RPCs whose caller states no deadline.
     #[serde(with = "humantime_serde")]
@@ -70,10 +70,11 @@ pub struct ServerConfig {
 const MAX_WORKERS: usize = 1024;
 
 impl ServerConfig {
-    /// Threads that serve calls: as many as are set, or one for each core that the process may use.
+    /// Threads that serve calls: as many as are set, or one for every two cores that the process may use. The others are
+    /// for what comes with calls: the network, telemetry, events.
     pub fn workers(&self) -> usize {
         match self.workers {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            0 => std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2),
             count => count,
         }
     }

@@ -8,6 +8,7 @@ use std::{
 use dinggate::pb::group as pb;
 use dinggate_simulator::Fault;
 use proptest::{prelude::*, test_runner::TestRunner};
+use tokio::task::yield_now;
 use tonic::Code;
 use tonic_types::StatusExt;
 
@@ -74,6 +75,31 @@ async fn a_create_that_outlives_its_deadline_is_unknown() {
     let status = gateway.groups.clone().create_group(request).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unknown, "OUTCOME_UNKNOWN"));
     assert_eq!(gateway.simulator.groups().len(), 2);
+}
+
+#[tokio::test]
+async fn more_than_may_be_under_way_waits_and_what_waits_too_long_was_not_sent() {
+    let gateway = Gateway::start_with(|sources| sources.with("dingtalk.max_in_flight", 1)).await;
+    gateway.group().await;
+    gateway.simulator.fail_next("group.create", 1, Fault::DelayAfter { ms: 1500 });
+    let create = |title: &str, timeout: Option<Duration>| {
+        let mut request = tonic::Request::new(new_group(title));
+        timeout.inspect(|timeout| request.set_timeout(*timeout));
+        let mut groups = gateway.groups.clone();
+        tokio::spawn(async move { groups.create_group(request).await })
+    };
+    let slow = create("Slow", None);
+    while gateway.simulator.requests("group.create") < 2 {
+        yield_now().await;
+    }
+    let (patient, hasty) =
+        (create("Patient", None), create("Hasty", Some(Duration::from_millis(400))).await.unwrap());
+    assert_eq!(hasty.unwrap_err().code(), Code::DeadlineExceeded, "nothing was done");
+    assert_eq!(gateway.simulator.requests("group.create"), 2, "nothing beside the slow one was sent");
+    slow.await.unwrap().unwrap();
+    patient.await.unwrap().unwrap();
+    let titles = gateway.simulator.groups().len();
+    assert_eq!((gateway.simulator.requests("group.create"), titles), (3, 3));
 }
 
 #[tokio::test]

@@ -15,13 +15,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
-/// One runtime per core, each with its own listener on the port and its own connections to the upstream.
+/// One runtime for every two cores, each with its own listener on the port and its own connections to the upstream.
 fn main() -> Outcome {
     let upstream = std::env::args().nth(1).ok_or("usage: bare UPSTREAM")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let first = runtime.block_on(async { listener(SocketAddr::from(([127, 0, 0, 1], 0))) })?;
     let addr = first.local_addr()?;
-    for _ in 1..thread::available_parallelism()?.get() {
+    for _ in 1..thread::available_parallelism()?.get().div_ceil(2) {
         let upstream = upstream.clone();
         thread::spawn(move || -> Outcome {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

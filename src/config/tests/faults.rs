@@ -52,6 +52,7 @@ fn a_bad_value_is_reported_with_its_line_its_path_and_what_is_allowed() {
         ("auth", "mode = []", "must be \"none\" alone, or name the ways in which callers prove who they are"),
         ("auth", "mode = 1", "invalid type: integer `1`, expected the name of a mode, or a list of names"),
         ("server", "max_concurrent_requests = 0", "must be at least 1"),
+        ("dingtalk", "max_in_flight = 0", "must be 1 to 65535"),
         ("server", r#"default_deadline = "3m""#, "is longer than server.max_deadline"),
         ("dingtalk", r#"connect_timeout = "0s""#, "must be longer than zero"),
         ("dingtalk", r#"request_timeout = "0s""#, "must be longer than zero"),
