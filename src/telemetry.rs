@@ -145,26 +145,11 @@ fn tls(endpoint: &str) -> Option<ClientTlsConfig> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
     use futures_util::FutureExt as _;
     use tracing::{Level, Span, debug, info, info_span, subscriber::with_default, trace_span};
 
-    use super::*;
+    use super::{gather::Written, *};
     use crate::trace::Trace;
-
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     /// What a call of ours leads to under this filter: whether its span and that of a library are built, and the lines.
     fn traced(log_filter: &str, recorded: bool) -> ([bool; 2], String) {
@@ -183,9 +168,15 @@ mod tests {
         let call = trace::within(Some(Trace::of(recorded)), call);
         let built = with_default(subscriber, || call.now_or_never().unwrap());
         lines.flush();
-        let written = written.0.lock().unwrap();
-        let lines = String::from_utf8(written.clone()).unwrap();
-        (built, lines.lines().map(|line| &line[line.find("told").unwrap()..]).collect::<Vec<_>>().join(","))
+        (
+            built,
+            written
+                .text()
+                .lines()
+                .map(|line| &line[line.find("told").unwrap()..])
+                .collect::<Vec<_>>()
+                .join(","),
+        )
     }
 
     #[test]

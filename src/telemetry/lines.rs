@@ -21,7 +21,7 @@ thread_local! {
 }
 
 /// A line for each event: time, level, what, the fields, and the trace it belongs to. Not of `tracing_subscriber::fmt`,
-/// whose lines take twice as long, because every RPC has one.
+/// which does more with each, because every RPC has one.
 pub(super) struct Lines<W> {
     pub(super) json: bool,
     pub(super) out: Gather<W>,
@@ -224,36 +224,17 @@ fn current_ids() -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
-
     use tracing::{subscriber::with_default, warn};
     use tracing_subscriber::layer::SubscriberExt as _;
 
-    use super::*;
-
-    #[derive(Clone, Default)]
-    struct Told(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Told {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use super::{super::gather::Written, *};
 
     fn told(json: bool, tell: impl FnOnce()) -> String {
-        let told = Told::default();
-        let out = Gather::start(told.clone()).unwrap();
+        let written = Written::default();
+        let out = Gather::start(written.clone()).unwrap();
         with_default(tracing_subscriber::registry().with(Lines { json, out: out.clone() }), tell);
         out.flush();
-        let told = told.0.lock().unwrap();
-        String::from_utf8(told.clone()).unwrap()
+        written.text()
     }
 
     fn tell() {
