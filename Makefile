@@ -134,17 +134,45 @@ floods: rust-tools redis-server ## measure events under load, SIGKILL, cuts and 
 floods-quick: rust-tools redis-server ## the same in less than a minute, without what depends on the speed of the machine
 	cargo test --locked --test weather -- --quick --only events,watchers --json $(abspath $(TARGET_DIR))/tmp/floods.json
 
-# Not part of CI either, for the same reason. The gateway is built alone, so that no other crate adds features to it.
-# As they are shipped, but for minimal and echo: those as cargo builds what nobody has tuned.
+# With `trained`, the compiler knows which way calls go. Cargo does not see that the file has changed, so its path tells.
+training := bench/training/gateway.profdata
+trained = RUSTFLAGS="-Cprofile-use=$(abspath $(TARGET_DIR))/$(shell cksum <$(training) | tr ' ' -).profdata"
+# The gateway is built alone, so that no other crate adds features to it.
+.PHONY: release
+release: rust-tools ## build the gateway as it is shipped, without the sandbox (six minutes on two cores)
+	@bench/train.py --check
+	install -D $(training) $(TARGET_DIR)/$$(cksum <$(training) | tr ' ' -).profdata
+	$(trained) cargo build --release --locked --package dinggate --no-default-features
+
+# Not part of CI either, for the same reason. The gateway is built as it is shipped, minimal and echo as cargo builds what
+# nobody has tuned, and in between are those that tell what comes of which.
 BENCH_PROGRAMS := $(TARGET_DIR)/bench-programs
 .PHONY: bench-programs
-bench-programs: rust-tools
-	cargo build --profile profiling --locked --package dinggate --no-default-features
-	cargo build --profile profiling --locked --package dinggate-bench
+bench-programs: release
+	install -D -t $(BENCH_PROGRAMS) $(TARGET_DIR)/release/dinggate
+	$(trained) cargo build --release --locked --package dinggate-bench --bin bare
+	install $(TARGET_DIR)/release/bare $(BENCH_PROGRAMS)/bare-trained
+	cargo build --release --locked --package dinggate-bench
+	install -t $(BENCH_PROGRAMS) $(addprefix $(TARGET_DIR)/release/,load stub bare)
+	install $(TARGET_DIR)/release/minimal $(BENCH_PROGRAMS)/minimal-tuned
 	cargo build --profile stock --locked --package dinggate-bench --bin minimal --bin echo
-	install -D -t $(BENCH_PROGRAMS) $(addprefix $(TARGET_DIR)/profiling/,dinggate load stub bare) \
-		$(addprefix $(TARGET_DIR)/stock/,minimal echo)
-	install $(TARGET_DIR)/profiling/minimal $(BENCH_PROGRAMS)/minimal-tuned
+	install -t $(BENCH_PROGRAMS) $(addprefix $(TARGET_DIR)/stock/,minimal echo)
+
+# Build scripts and macros are compiled so, too, and what they would write is of no use.
+TRAINING := $(TARGET_DIR)/training
+.PHONY: training
+training: rust-tools redis-server ## train the compiler anew, with a run under load, for `make release` and the image (15 minutes)
+	LLVM_PROFILE_FILE=/dev/null RUSTFLAGS=-Cprofile-generate CARGO_TARGET_DIR=$(TRAINING) \
+		cargo build --release --locked --package dinggate --no-default-features
+	LLVM_PROFILE_FILE=/dev/null RUSTFLAGS=-Cprofile-generate CARGO_TARGET_DIR=$(TRAINING) \
+		cargo build --release --locked --package dinggate-bench --bin bare
+	cargo build --release --locked --package dinggate-bench --bin load --bin stub
+	install -t $(TRAINING) $(addprefix $(TRAINING)/release/,dinggate bare) $(addprefix $(TARGET_DIR)/release/,load stub)
+	bench/train.py $(TRAINING)
+
+.PHONY: training-check
+training-check: rust-tools ## see to it that the training fits what is built
+	bench/train.py --check
 
 .PHONY: bench
 bench: bench-programs ## measure what a call costs, beside the least that forwards (ten minutes)
@@ -179,6 +207,7 @@ bench-smoke: build ## see to it that all programs of the benchmark answer proper
 	cargo build --locked --package dinggate-bench
 	install -D -t $(TARGET_DIR)/bench-smoke $(addprefix $(TARGET_DIR)/debug/,dinggate load stub bare minimal echo)
 	install $(TARGET_DIR)/debug/minimal $(TARGET_DIR)/bench-smoke/minimal-tuned
+	install $(TARGET_DIR)/debug/bare $(TARGET_DIR)/bench-smoke/bare-trained
 	python3 bench/run.py $(TARGET_DIR)/bench-smoke $(TARGET_DIR)/bench-smoke --smoke
 
 .PHONY: ci

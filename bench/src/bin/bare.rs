@@ -6,7 +6,10 @@
 use std::{error::Error, net::SocketAddr, thread};
 
 use dinggate_bench::{forward::Forwarder, say};
-use tokio::net::TcpSocket;
+use tokio::{
+    net::TcpSocket,
+    signal::unix::{SignalKind, signal},
+};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 
@@ -29,7 +32,14 @@ fn main() -> Outcome {
         });
     }
     say(&format!("listening on {addr}"))?;
-    runtime.block_on(serve(first, &upstream))
+    runtime.block_on(async {
+        let mut stop = signal(SignalKind::terminate())?;
+        // Returns from main, or what a training run (train.py) has counted would be lost.
+        tokio::select! {
+            outcome = serve(first, &upstream) => outcome,
+            _ = stop.recv() => Ok(()),
+        }
+    })
 }
 
 fn listener(addr: SocketAddr) -> std::io::Result<tokio::net::TcpListener> {
