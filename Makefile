@@ -162,6 +162,7 @@ bench-programs: release
 TRAINING := $(TARGET_DIR)/training
 .PHONY: training
 training: rust-tools redis-server ## train the compiler anew, with a run under load, for `make release` and the image (15 minutes)
+	@bench/train.py --ready
 	LLVM_PROFILE_FILE=/dev/null RUSTFLAGS=-Cprofile-generate CARGO_TARGET_DIR=$(TRAINING) \
 		cargo build --release --locked --package dinggate --no-default-features
 	LLVM_PROFILE_FILE=/dev/null RUSTFLAGS=-Cprofile-generate CARGO_TARGET_DIR=$(TRAINING) \

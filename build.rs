@@ -29,6 +29,7 @@ fn main() -> Result<()> {
     tonic_prost_build::configure()
         .build_client(true)
         .generate_default_stubs(false)
+        .codec_path("crate::pb::codec::Codec")
         // In one order, so that equal messages have equal bytes.
         .btree_map(".")
         .extern_path(".google.rpc", "::tonic_types::pb")

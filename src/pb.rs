@@ -5,6 +5,8 @@
 /// The encoded `FileDescriptorSet`, custom options included.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+mod codec;
+
 /// The packages.
 pub mod dinggate {
     /// `dinggate.group.v1`

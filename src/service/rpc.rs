@@ -72,7 +72,7 @@ pub(super) struct Admitted {
     pub(super) entry: Option<Entry>,
 }
 
-/// An RPC whose request is being examined.
+/// An RPC whose request is being examined. In a box, because it is handed on several times and half a kilobyte long.
 pub(super) struct Rpc<M> {
     pub(super) message: M,
     pub(super) faults: Violations,
@@ -142,14 +142,14 @@ pub(super) struct Bulk {
 impl<M: Check + Common> Rpc<M> {
     /// Refuses callers who may not use the app or name the groups of the request; then checks the rules of single
     /// fields. Further faults may be added before [`Rpc::admit`].
-    pub(super) fn new(apps: &Apps, request: Request<M>) -> Result<Self, Status> {
+    pub(super) fn new(apps: &Apps, request: Request<M>) -> Result<Box<Self>, Status> {
         let rpc = Self::for_app(apps, request)?;
         rpc.caller.may_reach_all(&rpc.message)?;
         Ok(rpc)
     }
 
     /// The same for an RPC that answers for each of its groups by itself, and has to ask [`Rpc::may_reach`] of each.
-    pub(super) fn for_app(apps: &Apps, mut request: Request<M>) -> Result<Self, Status> {
+    pub(super) fn for_app(apps: &Apps, mut request: Request<M>) -> Result<Box<Self>, Status> {
         // Without it there is no deadline to keep, and nobody to answer to.
         let admitted = request.extensions_mut().remove::<Admitted>();
         let Admitted { mut context, caller, entry } = admitted.ok_or_else(no_context)?;
@@ -167,7 +167,7 @@ impl<M: Check + Common> Rpc<M> {
         if let Ok(app) = &app {
             context.stats.works_for(app);
         }
-        Ok(Self { message, faults, context, caller, entry, app, alias })
+        Ok(Box::new(Self { message, faults, context, caller, entry, app, alias }))
     }
 
     /// Who calls.

@@ -29,9 +29,9 @@ impl<M: Check + Write + Send + 'static> Rpc<M> {
     /// Ends the RPC with all its faults, or does its work; not again where that was done before under its
     /// `request_id`. Work that is only planned is done each time and not remembered.
     pub(super) async fn write<R, F>(
-        mut self,
+        mut self: Box<Self>,
         once: &Once,
-        work: impl FnOnce(Self, group::Request) -> F + Send + 'static,
+        work: impl FnOnce(Box<Self>, group::Request) -> F + Send + 'static,
     ) -> Result<Response<R>, Status>
     where
         R: Message + Default,
