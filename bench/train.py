@@ -115,18 +115,28 @@ def what_is_built():
 
 
 def check():
-    record = json.loads(RECORD.read_text())
+    record, installed = json.loads(RECORD.read_text()), rustc()["release"]
     faults = []
     if what_is_built().items() - record.items():
         faults.append("the crates, their features or [profile.release] are not those it was trained with")
     image = re.search(r"^ARG RUST_IMAGE=\S+:([\d.]+)-", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[1]
     if image != record["rustc"]:
         faults.append(f"the image is built by Rust {image}, it was trained with {record['rustc']}")
+    if installed != record["rustc"]:
+        print(f"note: Rust {installed} is installed, and bench/training is for {record['rustc']}: "
+              "what is built here does without it")
+    elif complaint := what_rustc_says():
+        faults.append(complaint)
     if faults:
         sys.exit(f"error: bench/training does not fit: {'; '.join(faults)}. Run `make training` and commit what it writes")
-    if rustc()["release"] != record["rustc"]:
-        print(f"note: Rust {rustc()['release']} is installed, and bench/training is for {record['rustc']}: "
-              "what is built here does without it")
+
+
+def what_rustc_says():
+    """What the compiler says of the file; it only warns, and cargo does not pass that on. Empty if it can be used."""
+    with tempfile.TemporaryDirectory(prefix="dinggate-training-") as out:
+        command = ["rustc", "-C", f"profile-use={PROFILE}", "--crate-type", "lib", "--emit", "obj", "--out-dir", out, "-"]
+        done = subprocess.run(command, input="pub fn nothing() {}", capture_output=True, text=True)
+    return done.stderr.partition("\n")[0]
 
 
 if __name__ == "__main__":
