@@ -51,13 +51,17 @@ revision=$(git rev-parse HEAD)
 
 # The host's Rust toolchain takes the place of the one in the Rust image; its CA certificates let cargo fetch crates.
 build() {
-    local toolchain
+    local toolchain found
     toolchain=$(rustc --print sysroot)
     buildah bud --isolation chroot --pull-never --format docker --layers \
         --volume "$toolchain/bin:/usr/local/cargo/bin:ro" --volume "$toolchain/lib:/usr/local/cargo/lib:ro" \
         --volume /etc/ssl/certs:/etc/ssl/certs:ro \
         --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
-        --target "$1" --tag "localhost/dinggate-$1" .
+        --target "$1" --tag "localhost/dinggate-$1" --iidfile "$scratch/id" .
+    # Podman writes down where its images are, and goes on looking there when the folder has been moved or copied.
+    found=$(podman "${podman_options[@]}" image inspect --format 'sha256:{{ .Id }}' "localhost/dinggate-$1")
+    [ "$found" = "$(<"$scratch/id")" ] ||
+        fail "$1: podman has another image than was just built; remove .tools/containers and run this again"
 }
 
 inspect() {
