@@ -106,6 +106,8 @@ UPSTREAM = [
          "The longest queue of a gateway. At limits.queue_max it refuses more."),
         ("Wait for a place", "lines", "s", 12, quantiles(WAIT, app=True), "How long calls waited for what DingTalk allows."),
         ("p95 of the wait by app", "lines", "s", 12, [(quantile(0.95, WAIT, "app", app=True), "{{app}}")], ""),
+        ("Waiting to be sent", "lines", "none", 12, [("max (dingtalk_client_waiting_requests{$sel})", "")],
+         "Requests of a gateway that wait for others to end, because DingTalk is slow or dingtalk.max_in_flight is low."),
     ]),
     ("Doubt", [
         ("Outcome unknown", "lines", "short", 12, [('sum by (app) (dinggate_outcome_unknown_total{$sel, app=~"$app"})', "{{app}}")],

@@ -45,6 +45,7 @@ struct Instruments {
     rejected: Counter<u64>,
     /// By app, operation and outcome.
     client_duration: Durations<(Arc<str>, &'static str, &'static str)>,
+    client_waiting: UpDownCounter<i64>,
     /// By app, operation and generation.
     upstream_calls: Counts<(Arc<str>, &'static str, &'static str)>,
     /// By app.
@@ -120,6 +121,7 @@ impl Metrics {
             watchers: define::WATCHERS.up_down(meter),
             rejected: define::REJECTED.counter(meter),
             client_duration: Durations::of(define::CLIENT_DURATION.histogram(meter)),
+            client_waiting: define::CLIENT_WAITING.up_down(meter),
             upstream_calls: Counts::of(define::UPSTREAM_CALLS.counter(meter)),
             queue_wait: Durations::of(define::QUEUE_WAIT.histogram(meter)),
             throttled: define::THROTTLED.counter(meter),
@@ -131,8 +133,9 @@ impl Metrics {
             event_gaps: define::EVENT_GAPS.counter(meter),
         };
         // There from the beginning, because nobody is a number as well.
-        instruments.connections.add(0, &[]);
-        instruments.watchers.add(0, &[]);
+        for counter in [&instruments.connections, &instruments.watchers, &instruments.client_waiting] {
+            counter.add(0, &[]);
+        }
         Self(Arc::new(instruments))
     }
 
@@ -173,6 +176,11 @@ impl Metrics {
     /// Somebody who watches events, until it is dropped.
     pub fn watcher(&self) -> Present {
         Present::new(&self.0.watchers)
+    }
+
+    /// A request that waits for others to end, until it is dropped.
+    pub fn waiting_request(&self) -> Present {
+        Present::new(&self.0.client_waiting)
     }
 
     /// An attempt at DingTalk has ended. `outcome` is one of few.

@@ -350,13 +350,15 @@ impl Client {
             claim.sending(context.deadline).await?;
         }
         let (spec, deadline) = (outgoing.spec, context.deadline);
-        context.stats.upstream_calls.fetch_add(1, Ordering::Relaxed);
-        self.0.metrics.upstream_call(outgoing.app.name(), spec.id, spec.generation.name());
         let (client, outgoing, token) = (self.clone(), outgoing.clone(), token.clone());
         let (stats, witness) = (context.stats.clone(), context.witness.clone());
         let exchange = async move {
+            let Inner { transport, metrics, .. } = &*client.0;
+            let place = transport.place(deadline).await?;
             let _flight = permit.send();
-            let answered = client.0.transport.attempt(&outgoing, Some(&token), attempt, deadline).await;
+            stats.upstream_calls.fetch_add(1, Ordering::Relaxed);
+            metrics.upstream_call(outgoing.app.name(), spec.id, spec.generation.name());
+            let answered = transport.attempt(place, &outgoing, Some(&token), attempt, deadline).await;
             pass.settle(&answered);
             stats.answered(match &answered {
                 Ok((_, request_id)) => request_id.as_deref(),

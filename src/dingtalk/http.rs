@@ -11,6 +11,7 @@ use rustls::{ClientConfig, crypto::aws_lc_rs};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio::{
     runtime::{Handle, Id},
+    sync::SemaphorePermit,
     time::{Instant, timeout_at},
 };
 use url::Url;
@@ -96,6 +97,12 @@ impl Pools {
     }
 }
 
+/// The right to one exchange.
+pub(super) struct Place<'a> {
+    client: &'a reqwest::Client,
+    _held: SemaphorePermit<'a>,
+}
+
 /// What goes out.
 pub(super) struct Request {
     pub(super) method: Method,
@@ -121,17 +128,31 @@ impl Http {
         Ok(Self { pools, request_timeout: config.request_timeout, max_response_size })
     }
 
+    /// A place, where nobody has to be waited for.
+    pub(super) fn place_at_once(&self) -> Option<Place<'_>> {
+        let Pool { client, places, .. } = self.pools.here();
+        Some(Place { client, _held: places.at_once()? })
+    }
+
+    /// A place, as soon as there is one.
+    pub(super) async fn place(&self) -> Place<'_> {
+        let Pool { client, places, .. } = self.pools.here();
+        Place { client, _held: places.take().await }
+    }
+
     /// Sends the request and reads the whole answer, both before the deadline.
-    pub(super) async fn exchange(&self, request: Request, deadline: Instant) -> Result<Answer, Error> {
-        let late = Error::DeadlineExceeded { applied: Applied::No };
-        let pool = self.pools.here();
-        let Ok(_place) = timeout_at(deadline, pool.places.take()).await else { return Err(late) };
+    pub(super) async fn exchange(
+        &self,
+        place: Place<'_>,
+        request: Request,
+        deadline: Instant,
+    ) -> Result<Answer, Error> {
         let now = Instant::now();
         if now >= deadline {
-            return Err(late);
+            return Err(Error::DeadlineExceeded { applied: Applied::No });
         }
         let own_limit = now + self.request_timeout;
-        match timeout_at(deadline.min(own_limit), self.send(&pool.client, request)).await {
+        match timeout_at(deadline.min(own_limit), self.send(place.client, request)).await {
             Ok(outcome) => outcome,
             Err(_) if own_limit < deadline => {
                 Err(Error::Lost(format!("no answer within {:?}", self.request_timeout)))

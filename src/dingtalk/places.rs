@@ -32,6 +32,11 @@ impl Places {
         Self { few: Semaphore::new(few), more: Semaphore::new(most - few), turn: Mutex::default() }
     }
 
+    /// One of the places of the few that begin at once, until it is dropped. There is none where somebody waits.
+    pub(super) fn at_once(&self) -> Option<SemaphorePermit<'_>> {
+        self.few.try_acquire().ok()
+    }
+
     /// A place, until it is dropped.
     pub(super) async fn take(&self) -> SemaphorePermit<'_> {
         select! {
@@ -50,7 +55,6 @@ impl Places {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt as _;
     use tokio::time::{Instant, timeout};
 
     use super::*;
@@ -58,7 +62,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn few_begin_at_once_and_the_others_one_by_one_up_to_the_most() {
         let places = Places::new(FEW + 3);
-        let few: Vec<_> = (0..FEW).map(|_| places.take().now_or_never().expect("at once")).collect();
+        let few: Vec<_> = (0..FEW).map(|_| places.at_once().expect("one of the few")).collect();
         let begin = Instant::now();
         let mut more = Vec::new();
         for nth in 1..=3 {
@@ -68,17 +72,18 @@ mod tests {
         }
         assert!(timeout(Duration::from_secs(60), places.take()).await.is_err(), "no more than that");
         drop(few);
-        assert!(places.take().now_or_never().is_some());
+        assert!(places.at_once().is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_takes_the_place_of_the_first_that_ends() {
         let places = Places::new(2 * FEW);
-        let mut few: Vec<_> = (0..FEW).map(|_| places.take().now_or_never().expect("at once")).collect();
+        let mut few: Vec<_> = (0..FEW).map(|_| places.at_once().expect("one of the few")).collect();
         let begin = Instant::now();
         let ends = async {
             sleep(PAUSE / 2).await;
             drop(few.pop());
+            assert!(places.at_once().is_none(), "it is that of the one who waits");
         };
         let ((), _place) = tokio::join!(ends, places.take());
         assert!(begin.elapsed() < PAUSE);
@@ -87,7 +92,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_leaves_the_line_holds_up_nobody() {
         let places = Places::new(FEW + 1);
-        let _few: Vec<_> = (0..FEW).map(|_| places.take().now_or_never().expect("at once")).collect();
+        let _few: Vec<_> = (0..FEW).map(|_| places.at_once().expect("one of the few")).collect();
         assert!(timeout(PAUSE / 2, places.take()).await.is_err());
         assert!(timeout(2 * PAUSE, places.take()).await.is_ok());
     }

@@ -81,7 +81,8 @@ impl Client {
             ua: concat!("dinggate/", env!("CARGO_PKG_VERSION")),
         };
         let deadline = Instant::now() + transport.request_timeout();
-        let (body, _) = transport.attempt(&Outgoing::new(app, &registration)?, None, 1, deadline).await?;
+        let (outgoing, place) = (Outgoing::new(app, &registration)?, transport.place(deadline).await?);
+        let (body, _) = transport.attempt(place, &outgoing, None, 1, deadline).await?;
         address(&generation::reply(&body)?)
     }
 }

@@ -167,7 +167,8 @@ impl UpstreamTokens {
     async fn ask<E: Endpoint>(&self, app: &App, endpoint: &E) -> Result<E::Reply, Error> {
         // Shared by a crowd, so bounded by the transport's own timeout and not by one caller's deadline.
         let far = Instant::now() + self.0.request_timeout() * 2;
-        let (body, _) = self.0.attempt(&Outgoing::new(app, endpoint)?, None, 1, far).await?;
+        let (outgoing, place) = (Outgoing::new(app, endpoint)?, self.0.place(far).await?);
+        let (body, _) = self.0.attempt(place, &outgoing, None, 1, far).await?;
         generation::reply(&body)
     }
 }

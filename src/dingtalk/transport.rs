@@ -4,15 +4,15 @@ use std::{borrow::Cow, time::Duration};
 
 use ::http::HeaderValue;
 use bytes::Bytes;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, Span, debug, field, info_span, warn};
 
 use super::{
     app::App,
     endpoint::{Auth, Endpoint, Generation, Params, Spec},
-    error::Error,
+    error::{Applied, Error},
     generation,
-    http::{Http, Request},
+    http::{Http, Place, Request},
     token::Token,
     trouble::{Trouble, Troubles},
 };
@@ -87,9 +87,20 @@ impl Transport {
         self.request_timeout
     }
 
+    /// The right to one attempt. Who waits for it waits for others to end, and not for DingTalk, and has spent nothing.
+    pub(super) async fn place(&self, deadline: Instant) -> Result<Place<'_>, Error> {
+        if let Some(place) = self.http.place_at_once() {
+            return Ok(place);
+        }
+        let _waiting = self.metrics.waiting_request();
+        let place = timeout_at(deadline, self.http.place()).instrument(info_span!("connection")).await;
+        place.map_err(|_| Error::DeadlineExceeded { applied: Applied::No })
+    }
+
     /// Sends the request once. Returns the body of a success, and DingTalk's id of the request.
     pub(super) async fn attempt(
         &self,
+        place: Place<'_>,
         outgoing: &Outgoing,
         token: Option<&Token>,
         attempt: u32,
@@ -117,7 +128,7 @@ impl Transport {
         );
         let request = outgoing.assemble(token)?;
         let exchange = async {
-            let answer = self.http.exchange(request, deadline).await?;
+            let answer = self.http.exchange(place, request, deadline).await?;
             span.record("http.response.status_code", i64::from(answer.status));
             let decoded = generation::decode(spec.generation, answer);
             if let Some(id) = &decoded.request_id {

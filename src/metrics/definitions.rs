@@ -61,6 +61,8 @@ definitions! {
 
     CLIENT_DURATION: Histogram "s" "dingtalk_client_duration_seconds" ["app" "operation" "outcome"]
         "How long attempts at DingTalk took, token fetches among them."
+    CLIENT_WAITING: Gauge "{request}" "dingtalk_client_waiting_requests" []
+        "Requests to DingTalk that wait because too many are under way, and count for no duration of DingTalk's."
     UPSTREAM_CALLS: Counter "{call}" "dinggate_upstream_calls_total" ["app" "operation" "generation"]
         "Metered calls to DingTalk, repeats among them."
     MONTH_CALLS: Gauge "{call}" "dinggate_month_calls" ["app"]

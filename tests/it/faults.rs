@@ -8,11 +8,14 @@ use std::{
 use dinggate::pb::group as pb;
 use dinggate_simulator::Fault;
 use proptest::{prelude::*, test_runner::TestRunner};
-use tokio::task::yield_now;
+use tokio::{task::yield_now, time::Instant};
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use crate::support::{Gateway, metadata, new_group, reason};
+use crate::{
+    metrics::Scrape,
+    support::{Gateway, metadata, new_group, reason},
+};
 
 fn read(group: &pb::Group) -> pb::GetGroupRequest {
     pb::GetGroupRequest { group: group.r#ref.clone(), ..Default::default() }
@@ -80,6 +83,7 @@ async fn a_create_that_outlives_its_deadline_is_unknown() {
 #[tokio::test]
 async fn more_than_may_be_under_way_waits_and_what_waits_too_long_was_not_sent() {
     let gateway = Gateway::start_with(|sources| sources.with("dingtalk.max_in_flight", 1)).await;
+    let begin = Instant::now();
     gateway.group().await;
     gateway.simulator.fail_next("group.create", 1, Fault::DelayAfter { ms: 1500 });
     let create = |title: &str, timeout: Option<Duration>| {
@@ -96,10 +100,19 @@ async fn more_than_may_be_under_way_waits_and_what_waits_too_long_was_not_sent()
         (create("Patient", None), create("Hasty", Some(Duration::from_millis(400))).await.unwrap());
     assert_eq!(hasty.unwrap_err().code(), Code::DeadlineExceeded, "nothing was done");
     assert_eq!(gateway.simulator.requests("group.create"), 2, "nothing beside the slow one was sent");
+    let scrape = Scrape::of(&gateway).await;
+    assert_eq!(scrape.get("dingtalk_client_waiting_requests"), Some(1.0), "the patient one");
+    let spent = r#"dinggate_upstream_calls_total{app="demo",generation="new",operation="group.create"}"#;
+    assert_eq!(scrape.get(spent), Some(2.0), "who waits has spent nothing");
     slow.await.unwrap().unwrap();
     patient.await.unwrap().unwrap();
     let titles = gateway.simulator.groups().len();
     assert_eq!((gateway.simulator.requests("group.create"), titles), (3, 3));
+    let scrape = Scrape::of(&gateway).await;
+    assert_eq!((scrape.get("dingtalk_client_waiting_requests"), scrape.get(spent)), (Some(0.0), Some(3.0)));
+    let took = r#"dingtalk_client_duration_seconds_sum{app="demo",operation="group.create",outcome="ok"}"#;
+    let (took, all) = (scrape.get(took).unwrap(), begin.elapsed().as_secs_f64());
+    assert!(took < all, "one after the other, so a wait in {took} would be too much for {all}");
 }
 
 #[tokio::test]

@@ -160,6 +160,27 @@ async fn who_waits_for_a_place_has_a_span_for_it() {
 }
 
 #[tokio::test]
+async fn an_attempt_begins_when_it_need_not_wait_for_others_any_more() {
+    let gateway = Process::start(Telemetry { max_in_flight: 1, ..Default::default() }).await;
+    gateway.groups().create_group(create()).await.unwrap();
+    gateway.simulator.fail_next("group.create", 1, Fault::DelayAfter { ms: 500 });
+    let mut groups = gateway.groups();
+    let slow = tokio::spawn(async move { groups.create_group(create()).await });
+    while gateway.simulator.requests("group.create") < 2 {
+        yield_now().await;
+    }
+    gateway.groups().create_group(create()).await.unwrap();
+    slow.await.unwrap().unwrap();
+    let left = gateway.stop().await;
+    let mut attempts = left.spans_named("dingtalk group.create");
+    attempts.sort_by_key(|attempt| attempt.start_time_unix_nano);
+    assert_eq!(attempts.len(), 3);
+    assert!(attempts[2].start_time_unix_nano >= attempts[1].end_time_unix_nano, "the wait is not DingTalk's");
+    let wait = left.span("connection");
+    assert_eq!(wait.parent_span_id, attempts[2].parent_span_id);
+}
+
+#[tokio::test]
 async fn metrics_are_exported_under_the_names_that_prometheus_sees() {
     let gateway = Process::start(Telemetry::default()).await;
     gateway.groups().create_group(create()).await.unwrap();

@@ -44,18 +44,26 @@ const SECRETS: [&str; 5] = ["demo-secret", "manager4220", "user001", "user002", 
 /// Long enough for a busy machine, and shorter than the 10 s after which an export is given up.
 pub const SOON: Duration = Duration::from_secs(8);
 
-/// What a test sets of `[telemetry]`.
+/// What a test sets, most of it of `[telemetry]`.
 pub struct Telemetry {
     pub sampler_arg: f64,
     pub log_format: &'static str,
     pub log_filter: &'static str,
     /// Where traces go instead of the receiver.
     pub otlp_endpoint: Option<String>,
+    /// Of `[dingtalk]`.
+    pub max_in_flight: usize,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { sampler_arg: 1.0, log_format: "json", log_filter: "trace", otlp_endpoint: None }
+        Self {
+            sampler_arg: 1.0,
+            log_format: "json",
+            log_filter: "trace",
+            otlp_endpoint: None,
+            max_in_flight: 64,
+        }
     }
 }
 
@@ -201,7 +209,7 @@ impl Drop for Process {
 }
 
 fn settings(telemetry: &Telemetry, otlp_endpoint: &str, dingtalk_url: &str) -> String {
-    let Telemetry { sampler_arg, log_format, log_filter, .. } = telemetry;
+    let Telemetry { sampler_arg, log_format, log_filter, max_in_flight, .. } = telemetry;
     format!(
         r#"
         [server]
@@ -216,6 +224,9 @@ fn settings(telemetry: &Telemetry, otlp_endpoint: &str, dingtalk_url: &str) -> S
         sampler_arg = {sampler_arg:?}
         log_format = "{log_format}"
         log_filter = "{log_filter}"
+
+        [dingtalk]
+        max_in_flight = {max_in_flight}
 
         [[apps]]
         alias = "demo"
