@@ -163,7 +163,7 @@ async fn who_waits_for_a_place_has_a_span_for_it() {
 async fn an_attempt_begins_when_it_need_not_wait_for_others_any_more() {
     let gateway = Process::start(Telemetry { max_in_flight: 1, ..Default::default() }).await;
     gateway.groups().create_group(create()).await.unwrap();
-    gateway.simulator.fail_next("group.create", 1, Fault::DelayAfter { ms: 500 });
+    gateway.simulator.fail_next("group.create", 1, Fault::DelayAfter { ms: 1500 });
     let mut groups = gateway.groups();
     let slow = tokio::spawn(async move { groups.create_group(create()).await });
     while gateway.simulator.requests("group.create") < 2 {
