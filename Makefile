@@ -204,7 +204,7 @@ instructions-accept: ## write what they execute now to benches/instructions.json
 	$(MAKE) instructions FLAGS="-- --accept"
 
 .PHONY: bench-smoke
-bench-smoke: build ## see to it that all programs of the benchmark answer properly; measures nothing
+bench-smoke: build redis-server ## see to it that all programs of the benchmark answer properly, and how often the gateway asks Redis; measures no time
 	cargo build --locked --package dinggate-bench
 	install -D -t $(TARGET_DIR)/bench-smoke $(addprefix $(TARGET_DIR)/debug/,dinggate load stub bare minimal echo)
 	install $(TARGET_DIR)/debug/minimal $(TARGET_DIR)/bench-smoke/minimal-tuned
