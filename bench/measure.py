@@ -23,7 +23,7 @@ class Pace:
     count: float = 0  # for each of what is counted, once
 
 
-FULL = Pace(rounds=5, settle=1, warmup=0.7, alone=0.8, full=2.5, half=2.5, starts=3, spread=(1, 4, 64), count=4)
+FULL = Pace(rounds=5, settle=1, warmup=0.7, alone=0.8, full=2.3, half=2.3, starts=3, spread=(1, 4, 64), count=4)
 QUICK = Pace(rounds=1, settle=0.3, warmup=0.5, alone=0.5, full=1.5, half=1.5)
 SMOKE = Pace(rounds=1, settle=0, warmup=0, alone=0.5, full=0.5, half=0.5, rates={"send": 50, "get": 50})
 
@@ -32,7 +32,7 @@ SUBJECTS = {
     "minimal": ["send"],
     "minimal, tuned": ["send"],
     "bare": ["send"],
-    "bare, trained": ["send"],
+    "bare, trained": ["send", "get"],
     "gateway": ["send", "get"],
     "gateway, all sampled": ["send"],
     "echo": ["get"],

@@ -35,7 +35,8 @@ def half(name, call, reference, at_most=None):
 def counted(what, name, at_most=None):
     return [
         Row(f"{what} per {call}", ("gateway", call, name), (reference, call, name), "", at_most)
-        for call, reference in (("send", "minimal"), ("send", "bare"), ("send", "bare, trained"), ("get", "echo"))
+        for call, reference in (("send", "minimal"), ("send", "bare"), ("send", "bare, trained"), ("get", "echo"),
+                                ("get", "bare, trained"))
     ]
 
 
@@ -55,6 +56,7 @@ ROWS = [
     *cpu("forwarded call", "gateway", "send", "bare", 1.25, 1.15),
     *cpu("forwarded call", "gateway", "send", "bare, trained", 1.25, 1.15),
     *cpu("cached read", "gateway", "get", "echo", 0.6, 0.45),
+    *cpu("cached read", "gateway", "get", "bare, trained"),
     Row("added p50, one call at a time", ("gateway", "send", "alone us"), ("minimal", "send", "alone us"), "µs", 0.8,
         minus=DIRECT),
     half("p50", "send", "minimal"),

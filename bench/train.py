@@ -64,8 +64,9 @@ def run(folder):
     upstream = programs.Upstream(folder)
     try:
         with programs.reference(folder, "bare", upstream) as bare:
-            for rate in (None, 3000):
-                drive(folder, "send", bare, rate, {})
+            for call in ("send", "get"):
+                for rate in (None, 3000):
+                    drive(folder, call, bare, rate, {})
         for sampled in (0.1, 1.0):
             with programs.gateway(folder, upstream, sampled, apps=20, callers=100) as gateway:
                 for call, rate, variety in LOADS:

@@ -8,6 +8,7 @@ use std::{
 
 use tonic::transport::server::TcpIncoming;
 
+pub mod echo;
 pub mod forward;
 pub mod histogram;
 pub mod load;

@@ -1,11 +1,11 @@
-//! The same forwarder on the gateway's runtime, HTTP client settings and allocator: what is left between this and the
-//! gateway is what the features cost.
+//! The same forwarder, and the same answers from nothing to reads, on the gateway's runtime, HTTP client settings and
+//! allocator: what is left between this and the gateway is what the features cost.
 //!
 //! Usage: bare UPSTREAM
 
 use std::{error::Error, net::SocketAddr, thread};
 
-use dinggate_bench::{forward::Forwarder, say};
+use dinggate_bench::{echo::Echo, forward::Forwarder, pb::group_service_server::GroupServiceServer, say};
 use tokio::{
     net::TcpSocket,
     signal::unix::{SignalKind, signal},
@@ -59,5 +59,7 @@ async fn serve(listener: tokio::net::TcpListener, upstream: &str) -> Outcome {
         .build()?;
     let forwarder = Forwarder::new(client, upstream).await?;
     let incoming = TcpListenerStream::new(listener);
-    Ok(Server::builder().add_service(forwarder.service()).serve_with_incoming(incoming).await?)
+    let server =
+        Server::builder().add_service(forwarder.service()).add_service(GroupServiceServer::new(Echo));
+    Ok(server.serve_with_incoming(incoming).await?)
 }
