@@ -26,7 +26,7 @@ use super::{
     provenance::{Provenance, Worst},
     retry::{self, Budget, History, Retry, RetryConfig},
     seen_through::SeenThrough,
-    token::{Lent, Standing, Token, TokenConfig, Tokens},
+    token::{Lasting, Lent, Standing, Token, TokenConfig, Tokens},
     token_endpoint::UpstreamTokens,
     transport::{Outgoing, Transport},
     trouble::Trouble,
@@ -278,9 +278,9 @@ impl Client {
         self.0.limiter.month_calls(app)
     }
 
-    /// How long the token of the app lasts; none where none was needed yet.
-    pub fn token_expires_in(&self, app: &App) -> Option<Duration> {
-        self.0.tokens.expires_in(app)
+    /// How long the tokens of all apps last.
+    pub fn tokens_last(&self) -> Lasting {
+        self.0.tokens.lasting()
     }
 
     /// The policy of a call, on one screen.

@@ -32,5 +32,5 @@ pub use limiter::{Claimant, LimitsConfig, Priority};
 pub use provenance::Provenance;
 pub use reason::Reason;
 pub use stream_endpoint::{OpenStream, StreamAddress};
-pub use token::{Lent, Standing, TokenState};
+pub use token::{Lasting, Lent, Standing, TokenState};
 pub use trouble::Trouble;

@@ -300,7 +300,7 @@ mod standing;
 
 pub use self::{
     lending::Lent,
-    standing::{Standing, TokenState},
+    standing::{Lasting, Standing, TokenState},
 };
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(super) fn observe(meter: &Meter, apps: &Apps, client: &Client, store: &watch
     of_apps(&define::MONTH_CALLS, |client, app| client.month_calls(app).map(whole));
     of_apps(&define::MONTH_CALLS_LIMIT, |_, app| app.month().map(whole));
     of_apps(&define::QUEUE_LENGTH, |client, app| Some(whole(client.queue_length(app) as u64)));
-    of_apps(&define::TOKEN_EXPIRY, |client, app| Some(client.token_expires_in(app)?.as_secs_f64()));
+    tokens(meter, apps, client);
     breakers(meter, apps, client);
     let health = store.clone();
     define::STORE_UP.observe(meter, move |gauge| {
@@ -57,6 +57,18 @@ fn of_apps(
         for app in apps.iter() {
             if let Some(number) = number(&client, app) {
                 gauge.observe(number, &[KeyValue::new("app", app.name())]);
+            }
+        }
+    });
+}
+
+fn tokens(meter: &Meter, apps: &Apps, client: &Client) {
+    let (apps, client) = (apps.clone(), client.clone());
+    define::TOKEN_EXPIRY.observe(meter, move |gauge| {
+        let tokens = client.tokens_last();
+        for app in apps.iter() {
+            if let Some(left) = tokens.of(app) {
+                gauge.observe(left.as_secs_f64(), &[KeyValue::new("app", app.name())]);
             }
         }
     });

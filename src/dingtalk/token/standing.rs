@@ -24,13 +24,23 @@ pub enum TokenState {
     Unavailable,
 }
 
+/// How long the tokens of all apps lasted when it was looked.
+#[derive(Debug)]
+pub struct Lasting(HashMap<Arc<TokenKey>, Duration>);
+
+impl Lasting {
+    /// The token of this app: nothing where one is needed and cannot be had, none where none was needed yet.
+    pub fn of(&self, app: &App) -> Option<Duration> {
+        self.0.get(app.token_key()).copied()
+    }
+}
+
 impl<S: TokenSource> Tokens<S> {
-    /// How long the token of the app lasts: nothing where one is needed and cannot be had, none where none was
-    /// needed yet. Waits for nobody.
-    pub fn expires_in(&self, app: &App) -> Option<Duration> {
-        let held = self.0.held.iter().find(|(key, _)| **key == *app.token_key());
-        let failing = || self.setbacks().contains_key(app.token_key()).then_some(Duration::ZERO);
-        held.map(|(_, held)| held.expires_in()).or_else(failing)
+    /// How long tokens last. Waits for nobody, and so goes through all that are held: once, however many apps ask.
+    pub fn lasting(&self) -> Lasting {
+        let missing: Vec<_> = self.setbacks().keys().map(|key| (key.clone(), Duration::ZERO)).collect();
+        let held = self.0.held.iter().map(|(key, held)| ((*key).clone(), held.expires_in()));
+        Lasting(missing.into_iter().chain(held).collect())
     }
 
     /// Where the app stands. Fetches nothing.

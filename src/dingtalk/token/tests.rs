@@ -323,3 +323,19 @@ async fn a_report_whose_fetch_fails_says_so_and_a_repeat_fetches_once_the_pause_
     assert!(!tokens.report(&app(), "somebody else's", soon()).await.unwrap());
     assert_eq!(script.fetches(), 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_look_tells_how_long_the_tokens_of_all_apps_last() {
+    let named = |key: &str| {
+        let config = AppConfig { alias: key.to_owned(), app_key: key.to_owned(), ..AppConfig::default() };
+        App::new(&config, "secret".into())
+    };
+    let (works, fails, unused) = (named("works"), named("fails"), named("unused"));
+    let tokens = tokens(&Script::of([grant("t1", 7200), failure()]));
+    tokens.get(&works, soon()).await.unwrap();
+    let granted = Instant::now();
+    tokens.get(&fails, soon()).await.unwrap_err();
+    let (left, lasting) = (Duration::from_secs(7200) - granted.elapsed(), tokens.lasting());
+    let told = [&works, &fails, &unused].map(|app| lasting.of(app));
+    assert_eq!(told, [Some(left), Some(Duration::ZERO), None]);
+}
