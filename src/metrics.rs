@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use foldhash::HashSet;
 use opentelemetry::{
     KeyValue,
     metrics::{Counter, Meter, MeterProvider, NoopMeterProvider, UpDownCounter},
@@ -34,7 +35,7 @@ pub struct Metrics(Arc<Instruments>);
 
 #[derive(Debug)]
 struct Instruments {
-    callers: BTreeSet<Arc<str>>,
+    callers: HashSet<Arc<str>>,
     other: Arc<str>,
     unknown: Arc<str>,
     unmapped: Mutex<BTreeSet<Arc<str>>>,

@@ -29,6 +29,9 @@ const CHAT_ID_OF: &str = "chat-id";
 /// ... and that a group was just created.
 const NEW_FACT: &str = "new-group";
 
+/// What is known of a group of which nothing is known.
+const NOTHING: &GroupRef = &GroupRef { open_conversation_id: None, chat_id: None, kind: None };
+
 /// The directory of all apps. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Directory(Arc<Inner>);
@@ -36,8 +39,8 @@ pub(super) struct Directory(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     /// By [`place`]: looked up for every call, so in one piece.
-    by_chat_id: Cache<String, GroupRef>,
-    by_open_id: Cache<String, GroupRef>,
+    by_chat_id: Cache<String, Arc<GroupRef>>,
+    by_open_id: Cache<String, Arc<GroupRef>>,
     new: Cache<(String, OpenConversationId), bool>,
     robots: Cache<(String, OpenConversationId, Member), ()>,
     facts: Arc<dyn Facts>,
@@ -72,6 +75,7 @@ impl Directory {
     /// Remembers what DingTalk said, over what was known before, and shares a pair of ids that is news.
     pub(super) fn learn(&self, app: &App, said: &GroupRef) {
         let known = self.known(app.alias(), said);
+        let known = known.as_deref().unwrap_or(NOTHING);
         // Mostly it is news to nobody. Who says both ids is listened to, because one of them may have been forgotten.
         if said.ids().count() < 2 && known.says_all_of(said) {
             return;
@@ -101,7 +105,7 @@ impl Directory {
         if found != group {
             // The kind may be the caller's word.
             let said = GroupRef { kind: None, ..found.clone() };
-            self.keep(app, &said, self.known(app.alias(), &said));
+            self.keep(app, &said, self.known(app.alias(), &said).as_deref().unwrap_or(NOTHING));
         }
         found
     }
@@ -126,12 +130,8 @@ impl Directory {
         });
     }
 
-    fn keep(&self, app: &App, said: &GroupRef, known: GroupRef) {
-        let merged = GroupRef {
-            open_conversation_id: said.open_conversation_id.clone().or(known.open_conversation_id),
-            chat_id: said.chat_id.clone().or(known.chat_id),
-            kind: said.kind.or(known.kind),
-        };
+    fn keep(&self, app: &App, said: &GroupRef, known: &GroupRef) {
+        let merged = Arc::new(said.clone().or(known));
         // Looking costs less than writing.
         if let Some(id) = &merged.chat_id
             && self.of_chat_id(app.alias(), &merged).as_ref() != Some(&merged)
@@ -149,7 +149,7 @@ impl Directory {
     pub(super) fn forget_kind(&self, app: &str, id: &OpenConversationId) {
         let by_id = GroupRef { open_conversation_id: Some(id.clone()), ..GroupRef::default() };
         let Some(known) = self.of_open_id(app, &by_id) else { return };
-        let unsure = GroupRef { kind: None, ..known };
+        let unsure = Arc::new(GroupRef { kind: None, ..GroupRef::clone(&known) });
         if let Some(chat_id) = &unsure.chat_id {
             self.0.by_chat_id.insert(place(app, &chat_id.0), unsure.clone());
         }
@@ -158,12 +158,17 @@ impl Directory {
 
     /// The fullest handle known. A handle that contradicts itself is refused; `field` is where it stands.
     pub(super) fn complete(&self, app: &App, given: &GroupRef, field: &str) -> Result<GroupRef, Error> {
-        let by_chat_id = self.of_chat_id(app.alias(), given).unwrap_or_default();
-        let by_open_id = self.of_open_id(app.alias(), given).unwrap_or_default();
+        let (by_chat_id, by_open_id) =
+            (self.of_chat_id(app.alias(), given), self.of_open_id(app.alias(), given));
+        let by_chat_id = by_chat_id.as_deref().unwrap_or(NOTHING);
+        let by_open_id = by_open_id.as_deref().unwrap_or(NOTHING);
         let mut faults = Vec::new();
-        let known_open_id = by_chat_id.open_conversation_id.or(by_open_id.open_conversation_id);
-        let known_chat_id = by_open_id.chat_id.or(by_chat_id.chat_id);
-        if differ(&given.open_conversation_id, &known_open_id) || differ(&given.chat_id, &known_chat_id) {
+        let known_open_id =
+            by_chat_id.open_conversation_id.as_ref().or(by_open_id.open_conversation_id.as_ref());
+        let known_chat_id = by_open_id.chat_id.as_ref().or(by_chat_id.chat_id.as_ref());
+        if differ(given.open_conversation_id.as_ref(), known_open_id)
+            || differ(given.chat_id.as_ref(), known_chat_id)
+        {
             let field = format!("{field}.chat_id");
             faults.push(Fault::new(field, "belongs to another group than open_conversation_id"));
         }
@@ -178,8 +183,8 @@ impl Directory {
             return Err(Error::Invalid(faults));
         }
         Ok(GroupRef {
-            open_conversation_id: given.open_conversation_id.clone().or(known_open_id),
-            chat_id: given.chat_id.clone().or(known_chat_id),
+            open_conversation_id: given.open_conversation_id.as_ref().or(known_open_id).cloned(),
+            chat_id: given.chat_id.as_ref().or(known_chat_id).cloned(),
             kind: given.kind.or(known_kind),
         })
     }
@@ -202,23 +207,19 @@ impl Directory {
     /// The group by all of its ids that are known here.
     pub(super) fn fullest(&self, app: &str, group: &GroupRef) -> GroupRef {
         let known = self.known(app, group);
-        GroupRef {
-            open_conversation_id: group.open_conversation_id.clone().or(known.open_conversation_id),
-            chat_id: group.chat_id.clone().or(known.chat_id),
-            kind: group.kind.or(known.kind),
-        }
+        group.clone().or(known.as_deref().unwrap_or(NOTHING))
     }
 
-    fn known(&self, app: &str, group: &GroupRef) -> GroupRef {
-        self.of_chat_id(app, group).or_else(|| self.of_open_id(app, group)).unwrap_or_default()
+    fn known(&self, app: &str, group: &GroupRef) -> Option<Arc<GroupRef>> {
+        self.of_chat_id(app, group).or_else(|| self.of_open_id(app, group))
     }
 
-    fn of_chat_id(&self, app: &str, group: &GroupRef) -> Option<GroupRef> {
+    fn of_chat_id(&self, app: &str, group: &GroupRef) -> Option<Arc<GroupRef>> {
         let id = group.chat_id.as_ref()?;
         self.0.by_chat_id.get(&place(app, &id.0))
     }
 
-    fn of_open_id(&self, app: &str, group: &GroupRef) -> Option<GroupRef> {
+    fn of_open_id(&self, app: &str, group: &GroupRef) -> Option<Arc<GroupRef>> {
         let id = group.open_conversation_id.as_ref()?;
         self.0.by_open_id.get(&place(app, &id.0))
     }
@@ -234,11 +235,20 @@ fn place(app: &str, id: &str) -> String {
     [app, "/", id].concat()
 }
 
-fn differ<T: PartialEq>(given: &Option<T>, known: &Option<T>) -> bool {
+fn differ<T: PartialEq>(given: Option<&T>, known: Option<&T>) -> bool {
     matches!((given, known), (Some(given), Some(known)) if given != known)
 }
 
 impl GroupRef {
+    /// With that one's word for what it does not say itself.
+    fn or(self, known: &Self) -> Self {
+        Self {
+            open_conversation_id: self.open_conversation_id.or_else(|| known.open_conversation_id.clone()),
+            chat_id: self.chat_id.or_else(|| known.chat_id.clone()),
+            kind: self.kind.or(known.kind),
+        }
+    }
+
     /// Whether that one adds nothing to it.
     fn says_all_of(&self, that: &Self) -> bool {
         fn adds<T: PartialEq>(that: &Option<T>, to: &Option<T>) -> bool {
